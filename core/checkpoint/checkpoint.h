@@ -1,0 +1,77 @@
+// Weight files: safetensors, single or sharded, memory-mapped and validated before any byte of data is used.
+// Also the writer that captures and tests use. Formats: models.md section 8.1.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/tensor/tensor.h"
+
+namespace tandem {
+
+struct TensorEntry {
+  std::string name;
+  std::string dtype;  // as the file spells it: "F32", "BF16", "F16", ...
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin = 0;  // bytes from the start of the file
+  std::uint64_t end = 0;
+};
+
+/// Validates the index of one safetensors file given its bytes. Ranges are inside the file, in order, without
+/// gaps or overlap; sizes match shapes; names are unique. Errors: BadFormat, one sentence naming tensor,
+/// found, wanted. `file_name` is for messages.
+Result<std::vector<TensorEntry>> read_safetensors_index(std::span<const std::byte> file,
+                                                        std::string_view file_name);
+
+/// An opened checkpoint: one file or the shards of a folder. Immutable and thread-safe; data stays mapped
+/// while it lives.
+class Checkpoint {
+ public:
+  /// `path`: a .safetensors file, or a folder with model.safetensors or model.safetensors.index.json.
+  /// A folder with only pytorch_model.bin is refused (Unsupported) with the conversion to run.
+  static Result<std::shared_ptr<const Checkpoint>> open(const std::string& path);
+  ~Checkpoint();
+
+  /// All tensors, by name.
+  std::vector<const TensorEntry*> tensors() const;
+  bool contains(const std::string& name) const;
+  /// Shape of a tensor, or an empty vector when absent.
+  std::vector<std::int64_t> shape(const std::string& name) const;
+
+  /// A tensor's values as f32, whatever float type is stored. Errors: NotFound; Mismatch (another shape than
+  /// `expected`); Unsupported (dtype); BadFormat (NaN or infinity among the values, says how many and where
+  /// the first is).
+  Result<Tensor> read(const std::string& name, std::span<const std::int64_t> expected) const;
+
+  /// Names of all tensors, sorted: the loader compares them with what the configuration implies.
+  std::vector<std::string> names() const;
+
+  /// SHA-256 over the weight files' bytes, in file-name order; hexadecimal. Computed on first call (cached by
+  /// size and mtime is not attempted).
+  const std::string& sha256() const;
+  std::int64_t file_bytes() const;
+  const std::string& path() const;
+
+ private:
+  struct State;
+  explicit Checkpoint(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// One tensor to write. dtype F32, BF16 or I32 as the view says; shape of any rank 0..4.
+struct NamedTensor {
+  std::string name;
+  TensorView view;
+};
+/// Writes a safetensors file (via a temporary file and rename: a full disk leaves no half file). Errors: Io.
+Status write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                         const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace tandem

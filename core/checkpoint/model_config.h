@@ -1,0 +1,63 @@
+// config.json, mamba_config.json and generation_config.json of the families Tandem opens, every field
+// range-checked.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+
+namespace tandem {
+
+enum class ModelFamily { Llama, Llamba, MambaInLlama };
+const char* model_family_name(ModelFamily family);  // "llama", "llamba", "mamba_in_llama"
+
+struct RopeScaling {  // "llama3" (models.md 1.4)
+  double factor = 1;
+  double low_freq_factor = 1;
+  double high_freq_factor = 4;
+  double original_max_position_embeddings = 8192;
+};
+
+/// The union of what the families need; fields that a family does not use keep their defaults.
+struct ModelConfig {
+  ModelFamily family = ModelFamily::Llama;
+  std::string json;             // config.json as read
+  std::int64_t vocab_size = 0;  // rows of the embedding (padded where the family pads)
+  std::int64_t d_model = 0;
+  std::int64_t n_layers = 0;
+  std::int64_t d_ff = 0;
+  float norm_eps = 1e-5F;  // final norm; block norms too unless block_norm_eps says otherwise
+  float block_norm_eps = 1e-5F;
+  bool tied_embeddings = true;
+  std::int64_t max_context = 0;  // 0 = unlimited
+
+  // Attention layers
+  std::int64_t nheads = 0;
+  std::int64_t nheads_kv = 0;
+  std::int64_t headdim = 0;
+  double rope_theta = 10000;
+  std::optional<RopeScaling> rope_scaling;
+  std::vector<std::int64_t> attention_layers;  // MambaInLlama: layers that keep attention, rising
+
+  // SSM layers
+  std::int64_t d_inner = 0;
+  std::int64_t d_state = 0;
+  std::int64_t d_conv = 4;
+  std::int64_t n_v_heads = 0;   // Llamba
+  std::int64_t n_qk_heads = 0;  // Llamba
+  bool conv_silu = false;       // Llamba: config "activation"
+  std::int64_t chunk = 128;
+  std::int64_t d_xb = 0;     // MambaInLlama: width of x and B before repetition
+  std::int64_t ngroups = 0;  // MambaInLlama Mamba-2 style: heads
+
+  std::vector<std::int32_t> eos_ids;  // generation_config.json, else config.json; may be empty
+};
+
+/// Reads the configuration of a model folder. Errors: NotFound, BadFormat (field, found, wanted), Unsupported
+/// (a family or a setting that is not handled, by name).
+Result<ModelConfig> read_model_config(const std::string& folder);
+
+}  // namespace tandem

@@ -1,0 +1,53 @@
+// Jobs that run models over problems and write what happens to a session. Used alike by the window and by
+// tandem-cli.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/generation/generate.h"
+#include "core/problems/problems.h"
+#include "core/session/session.h"
+
+namespace tandem {
+
+/// What a run reports while it goes. Called on decoding threads; implementations hand over to their own
+/// thread.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  /// side: index into EvaluateRequest::models.
+  virtual void on_problem(int /*side*/, const Problem& /*problem*/, std::int64_t /*run_id*/,
+                          std::int64_t /*problem_id*/) {}
+  virtual void on_prefill(int /*side*/, double /*seconds*/, std::int64_t /*tokens*/) {}
+  virtual void on_step(int /*side*/, const StepSample& /*sample*/, std::span<const TokenEvent> /*tokens*/) {}
+  virtual void on_completion(int /*side*/, const SessionCompletion& /*completion*/) {}
+  virtual void on_problem_done(int /*side*/, const ProblemTiming& /*timing*/) {}
+};
+
+struct EvaluateRequest {
+  std::vector<std::shared_ptr<const Model>> models;  // teacher first
+  ProblemSet set;
+  std::vector<std::int64_t> problems;  // indices into set.problems; empty = all
+  RunSettings settings;
+  int shard = 0;  // this shard's problems are those with index % shards == shard
+  int shards = 1;
+  bool record_samples = true;
+};
+
+/// Takes turns (problem by problem, the order of models alternating) or, with settings.mode == "together",
+/// both at once, each on half the threads. Problems that the session already has complete for a model are
+/// skipped: a killed run resumes. Errors: those of generate() and of the session; Mismatch when the session
+/// holds runs of these models with other settings.
+Status evaluate(const EvaluateRequest& request, Session& session, RunObserver* observer = nullptr,
+                std::stop_token stop = {});
+
+/// "AMD EPYC, 2 threads": the processor's name from the system, and the threads used.
+std::string device_name(int threads);
+
+}  // namespace tandem

@@ -1,0 +1,118 @@
+// One Model = embedding, layers of {norm, mixer, norm, MLP}, norm, head. Layers differ only in their Mixer.
+// Immutable after loading and shared between jobs; everything that changes while decoding lives in a
+// DecodeState.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/models/prompt_format.h"
+#include "core/tensor/tensor.h"
+#include "core/tokenizer/tokenizer.h"
+#include "kernels/base/context.h"
+
+namespace tandem {
+
+enum class MixerKind {
+  Attention,       // causal softmax attention with RoPE and grouped heads (Llama)
+  DiscreteMamba2,  // Llamba: decay from the token, no step size
+  HybridMamba2,    // MambaInLlama, Mamba-2 style: step size dt in the columns
+};
+/// "attention", "discrete Mamba-2", "Mamba-2 (MambaInLlama)"
+const char* mixer_kind_name(MixerKind kind);
+inline bool is_recurrent(MixerKind kind) {
+  return kind != MixerKind::Attention;
+}
+
+/// What a layer is, for cards, navigators and memory plans. Sizes come from the file.
+struct LayerInfo {
+  MixerKind mixer = MixerKind::Attention;
+  std::int64_t nheads = 0;                 // rows of the layer's mixing-matrix stack
+  std::int64_t nheads_kv = 0;              // attention: KV heads; SSM: groups of B and C
+  std::int64_t headdim = 0;                // P: width of a head's values
+  std::int64_t dstate = 0;                 // N: SSM state per head; 0 for attention
+  std::int64_t cache_bytes_per_token = 0;  // KV bytes one more token costs; 0 for SSM
+  std::int64_t state_bytes = 0;  // fixed bytes per completion (state and conv window); 0 for attention
+};
+
+struct ModelInfo {
+  std::string name;    // folder or bundled name, "pocket-teacher"
+  std::string family;  // "llama", "llamba", "mamba_in_llama"
+  std::string path;
+  std::string sha256;       // of the weight files' bytes, hexadecimal
+  std::string config_json;  // config.json as read
+  std::int64_t parameters = 0;
+  std::int64_t weight_bytes = 0;  // in memory, as packed
+  std::int64_t vocab = 0;
+  std::int64_t d_model = 0;
+  std::int64_t d_ff = 0;
+  std::int64_t max_context = 0;  // tokens; 0 when the architecture sets no limit
+  std::vector<LayerInfo> layers;
+
+  bool is_pure_attention() const;  // a teacher
+  std::int64_t cache_bytes_per_token() const;
+  std::int64_t state_bytes() const;
+};
+
+struct LoadOptions {
+  DType weights = DType::F32;  // packed weight type: F32, or BF16 where the CPU multiplies it
+};
+
+class Mixer;
+struct ModelWeights;
+class DecodeState;
+
+class Model {
+ public:
+  Model(ModelInfo info, PromptFormat prompt, std::shared_ptr<const Tokenizer> tokenizer,
+        std::unique_ptr<ModelWeights> weights);
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  const ModelInfo& info() const { return info_; }
+  const PromptFormat& prompt() const { return prompt_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const ModelWeights& weights() const { return *weights_; }
+
+  /// Whole-sequence forward pass. ids: T >= 1 tokens, each in [0, vocab). Fills the prompt part of `state`
+  /// when it is not null.
+  /// @param logits [T, V], or [1, V] to get only the last position's.
+  /// @param observer sees each layer's input when not null (used by core/mixing).
+  class LayerObserver {
+   public:
+    virtual ~LayerObserver() = default;
+    /// input: residual stream entering layer's block [T, C]; normed: after its norm [T, C]; output: the
+    /// mixer's output [T, C].
+    virtual void on_layer(std::int64_t layer, const Mixer& mixer, TensorView input, TensorView normed,
+                          TensorView output) = 0;
+  };
+  void prefill(Context& context, std::span<const std::int32_t> ids, DecodeState* state, TensorView logits,
+               LayerObserver* observer = nullptr) const;
+
+  /// One decode step of all active completions: tokens[b] enters slot slots[b]; logits [B, V].
+  void step(Context& context, DecodeState& state, std::span<const std::int32_t> tokens,
+            std::span<const std::int32_t> slots, TensorView logits) const;
+
+ private:
+  ModelInfo info_;
+  PromptFormat prompt_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::unique_ptr<ModelWeights> weights_;
+};
+
+/// Opens a model: a bundled name ("seed-teacher"), a folder with config.json, or a .safetensors file in such
+/// a folder. Errors (each one sentence naming the file or tensor, what was found and what was wanted):
+/// NotFound, BadFormat, Mismatch, Unsupported.
+Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path,
+                                                const LoadOptions& options = {});
+
+/// Names of the bundled models, in the order to offer them.
+std::vector<std::string> bundled_models();
+
+}  // namespace tandem

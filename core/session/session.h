@@ -1,0 +1,169 @@
+// A session: one SQLite file (.tandem, WAL) that holds everything a window or a command shows, written as
+// results arrive. Thread-safe: every method may be called from any thread; writes are committed at least once
+// a second by flush().
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/generation/generate.h"
+#include "core/mixing/capture.h"
+#include "core/problems/problems.h"
+
+namespace tandem {
+
+inline constexpr int kSessionSchemaVersion = 1;
+
+struct SessionModel {
+  std::int64_t id = 0;
+  std::string name;
+  std::string sha256;
+  std::string path;
+  std::string family;
+  std::string config_json;
+  std::string info_json;  // parameters, layers, cache and state bytes: what ModelInfo says
+};
+
+struct SessionProblem {
+  std::int64_t id = 0;  // row id
+  std::string set;      // problem set's name
+  Problem problem;
+  AnswerKind kind = AnswerKind::Gsm8k;
+};
+
+/// Settings shared by all problems of one model's run. Two runs with equal settings may be resumed or merged.
+struct RunSettings {
+  SamplingOptions sampling;
+  int completions = 64;
+  int batch = 0;
+  int max_new_tokens = 512;
+  std::optional<double> time_budget_s;
+  std::uint64_t seed = 0;
+  std::string mode = "take turns";  // or "together": shared device, not a measurement
+  std::string weights = "f32";      // packed weight type
+  int threads = 0;
+  bool operator==(const RunSettings&) const = default;
+};
+
+struct SessionRun {
+  std::int64_t id = 0;
+  std::int64_t model_id = 0;
+  RunSettings settings;
+  std::string device;       // "AMD EPYC, 2 threads"
+  std::string version;      // Tandem's
+  std::string grader;       // kGraderVersion
+  std::string started_utc;  // ISO 8601
+  bool finished = false;
+};
+
+struct SessionCompletion {
+  std::int64_t run_id = 0;
+  std::int64_t problem_id = 0;  // SessionProblem::id
+  Completion completion;
+  std::optional<std::string> answer;
+  bool correct = false;
+  std::optional<bool> override_correct;  // a person's verdict, beside the grader's
+  std::string override_note;
+  std::optional<double> score;  // verifier, in [0, 1]
+};
+
+/// Prefill and end of one problem in one run.
+struct ProblemTiming {
+  std::int64_t run_id = 0;
+  std::int64_t problem_id = 0;
+  std::int64_t prompt_tokens = 0;
+  double prefill_s = 0;
+  double decode_s = 0;
+  std::int64_t cache_bytes = 0;
+  bool complete = false;  // all completions of this problem are in the file
+};
+
+struct ThroughputSample {  // thinned step samples
+  std::int64_t run_id = 0;
+  std::int64_t problem_id = 0;
+  StepSample step;
+};
+
+struct StoredMatrix {
+  std::int64_t model_id = 0;
+  std::vector<std::int32_t> ids;
+  std::int64_t layer = 0;
+  std::int64_t head = 0;
+  std::string what;  // "matrix", "decay", "content"
+  std::string kind;  // mixer_kind_name
+  Tensor values;     // [T, T] f32 as read (stored as f16)
+};
+
+struct HumanVote {
+  std::int64_t problem_id = 0;
+  std::string preference;  // "teacher", "student", "tie", "both bad"
+  bool blind = false;
+  std::string note;
+};
+
+class Session {
+ public:
+  /// Creates a file (refuses an existing one), or opens one. `read_only` never writes, not even journals.
+  /// Errors: NotFound, BadFormat (not a session, damaged), Unsupported (newer schema: only read_only works),
+  /// Io.
+  static Result<std::shared_ptr<Session>> create(const std::string& path);
+  static Result<std::shared_ptr<Session>> open(const std::string& path, bool read_only = false);
+  ~Session();
+
+  const std::string& path() const;
+  bool read_only() const;
+
+  // Writers. Errors: Io (disk full, permission), with the file's name.
+  Result<std::int64_t> add_model(
+      const ModelInfo& info);  // returns the existing row for the same sha256 and name
+  Result<std::int64_t> add_problem(const ProblemSet& set,
+                                   const Problem& p);  // likewise for the same set and index
+  Result<std::int64_t> add_run(std::int64_t model_id, const RunSettings& settings, const std::string& device);
+  Status finish_run(std::int64_t run_id);
+  Status add_completion(const SessionCompletion& completion);  // replaces the same (run, problem, index)
+  Status add_timing(const ProblemTiming& timing);              // replaces the same (run, problem)
+  Status add_samples(std::span<const ThroughputSample> samples);
+  Status add_matrices(std::int64_t model_id, const Capture& capture);
+  Status add_vote(const HumanVote& vote);
+  Status set_override(std::int64_t run_id, std::int64_t problem_id, int index, std::optional<bool> correct,
+                      const std::string& note);
+  Status set_note(const std::string& key, const std::string& text);
+  Status add_benchmark(const std::string& json);  // one `bench` result, as printed with --json
+  /// Commits what was added. Called by the session itself once a second while there is something to commit.
+  Status flush();
+
+  // Readers: see committed and pending rows alike.
+  Result<std::vector<SessionModel>> models() const;
+  Result<std::vector<SessionProblem>> problems() const;
+  Result<std::vector<SessionRun>> runs() const;
+  Result<std::vector<SessionCompletion>> completions(std::int64_t run_id,
+                                                     std::optional<std::int64_t> problem_id = {}) const;
+  Result<std::vector<ProblemTiming>> timings(std::int64_t run_id) const;
+  Result<std::vector<ThroughputSample>> samples(std::int64_t run_id,
+                                                std::optional<std::int64_t> problem_id = {}) const;
+  Result<std::vector<StoredMatrix>> matrices(std::int64_t model_id) const;
+  Result<std::vector<HumanVote>> votes() const;
+  Result<std::map<std::string, std::string>> notes() const;
+  Result<std::vector<std::string>> benchmarks() const;
+
+ private:
+  struct State;
+  explicit Session(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Integrity, foreign keys, schema, and that every verdict can be computed again. Returns sentences, one per
+/// finding; empty = sound.
+Result<std::vector<std::string>> verify_session(const std::string& path);
+
+/// Joins shards of one evaluation into a new file. Errors: Mismatch when settings or models differ in a way
+/// that forbids joining.
+Status merge_sessions(std::span<const std::string> inputs, const std::string& output);
+
+}  // namespace tandem

@@ -1,0 +1,50 @@
+// Matrix products on oneDNN. Weights are packed once at load; both entry points accumulate in f32.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "kernels/base/context.h"
+#include "kernels/base/tensor_view.h"
+
+namespace tandem {
+
+/// A weight W [out, in] of y = W x, reordered once into the layout the CPU's matrix product wants.
+/// Immutable, thread-safe, movable. The unpacked weight may be dropped after packing.
+class PackedMatrix {
+ public:
+  PackedMatrix();
+  ~PackedMatrix();
+  PackedMatrix(PackedMatrix&&) noexcept;
+  PackedMatrix& operator=(PackedMatrix&&) noexcept;
+
+  /// @param weight [out, in] f32 or bf16, contiguous.
+  /// @param type F32, or BF16 where bf16_products_supported(); otherwise F32 is used whatever is asked.
+  static PackedMatrix pack(Context& context, TensorView weight, DType type);
+
+  std::int64_t out() const;
+  std::int64_t in() const;
+  DType dtype() const;
+  std::int64_t bytes() const;
+
+  struct State;
+  const State& state() const { return *state_; }
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+/// True where the CPU multiplies bf16 natively (AVX512-BF16 or AMX).
+bool bf16_products_supported();
+
+/// y [M, out] = x [M, in] W^T, or y += with `accumulate`. x, y f32, rows may be strided; y must not alias x.
+/// Threads of the context share columns of W when M is small, rows of x when M is large.
+void linear(Context& context, TensorView x, const PackedMatrix& weight, TensorView y,
+            bool accumulate = false);
+
+/// c [M, N] = alpha * a [M, K] b, with b [K, N], or [N, K] when transpose_b; c += with `accumulate`. All f32,
+/// rows may be strided.
+void matmul(Context& context, TensorView a, TensorView b, bool transpose_b, TensorView c, float alpha = 1.0F,
+            bool accumulate = false);
+
+}  // namespace tandem

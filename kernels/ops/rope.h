@@ -1,0 +1,18 @@
+// Rotary position embedding, half-rotation convention (models.md 1.4).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernels/base/context.h"
+#include "kernels/base/tensor_view.h"
+
+namespace tandem {
+
+/// Rotates pairs (m, m + D/2) of each head by positions[row] * frequencies[m], in place.
+/// x [rows, heads * D] may be strided; positions one per row; frequencies [D/2].
+void rope(Context& context, TensorView x, std::int64_t heads, std::span<const std::int32_t> positions,
+          std::span<const float> frequencies);
+
+}  // namespace tandem
