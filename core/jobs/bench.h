@@ -1,70 +1,103 @@
-// The decode benchmark: four bars of design.md section 6 over a batch sweep, with the roofline measured in
-// the same run.
+// The decode benchmark: the bars of design.md section 6 over a batch sweep, with the roofline measured in the
+// same run, on the same threads.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/jobs/roofline.h"
 #include "core/models/model.h"
 
 namespace tandem {
 
 struct BenchOptions {
   std::int64_t prompt_tokens = 512;
-  std::int64_t generated_tokens = 64;  // decode steps timed per repeat, after one warm-up
+  std::int64_t generated_tokens = 64;  // decode steps timed per repeat, after one warm-up step
   std::vector<int> batches = {1, 2, 4, 8, 16, 32, 64};
   int threads = 1;
   int repeats = 5;  // interleaved over all bars; median and range are reported
   std::uint64_t seed = 0;
 };
 
-/// Measured in the run, on the same threads: a copy larger than the last-level cache, and an f32 product from
-/// cached memory.
-struct Roofline {
-  double copy_bytes_per_s = 0;
-  double cached_bytes_per_s =
-      0;  // reads that stay in the last-level cache: weights of small models live there
-  double flops_per_s = 0;
+/// What one decode step of a batch must do at least, counted from the model's sizes. Left out as small beside
+/// the rest: norms, rotations, short convolutions, sampling, and activations, which stay near the core.
+struct DecodeCost {
+  double flops = 0;              // whole step; a multiply and an add count 2
+  double bytes = 0;              // weights once, caches read, new entries written, states read and written
+  double working_set_bytes = 0;  // what the next step reads again
 };
+
+/// How the completions of one batch hold what they remember.
+struct DecodeLoad {
+  std::int64_t batch = 1;
+  double prompt = 0;            // tokens
+  double generated = 0;         // tokens of each completion, the one this step reads included
+  bool private_prefix = false;  // every completion has its own copy of the prompt's keys and values
+};
+
+/// @param weights type that the model's matrices are packed in.
+DecodeCost decode_cost(const ModelInfo& model, DType weights, const DecodeLoad& load);
 
 struct BenchBar {
   std::string model;
-  std::string variant;  // "shared prefix", "private prefix", "recurrent"
+  std::string variant;  // "shared prefix", "private prefix", "recurrent", "hybrid, shared prefix"
   int batch = 0;
-  double tokens_per_s = 0;  // median over repeats
+  double tokens_per_s = 0;  // median over repeats; prefill apart
   double tokens_per_s_min = 0;
   double tokens_per_s_max = 0;
-  double prefill_s = 0;  // of the prompt, apart
+  double step_p50_s = 0;  // of all timed steps: what one completion waits for its next token
+  double step_p95_s = 0;
+  double prefill_s = 0;      // of the prompt, median
+  double first_token_s = 0;  // prefill, starting the batch, and the first sampled tokens; median
   double flops_per_token = 0;
-  double bytes_per_step = 0;         // weights once, caches or states read and written
-  double working_set_bytes = 0;      // decides which bandwidth bounds it
-  double roofline_tokens_per_s = 0;  // min of the arithmetic and the bandwidth bound
+  double bytes_per_step = 0;
+  double working_set_bytes = 0;
+  double roofline_tokens_per_s = 0;  // the least of what arithmetic and bandwidth allow
   double roofline_share = 0;         // tokens_per_s / roofline_tokens_per_s
-  std::string bound;                 // "arithmetic" or "bandwidth"
-  std::int64_t cache_bytes = 0;      // KV or state bytes at the end
+  std::string bound;                 // "arithmetic" or "bandwidth": which of them is the least
+  std::int64_t weight_bytes = 0;
+  std::int64_t cache_bytes = 0;  // keys and values, or states, at the end of a repeat
+  std::string skipped;           // why it was not run (memory), in words; all numbers are 0 then
+};
+
+/// Keys, values and states of one batch as it grows, read from the engine while it decodes.
+struct MemoryPoint {
+  std::string model;
+  std::string variant;
+  int batch = 0;
+  std::int64_t context = 0;  // prompt + generated tokens of each completion
+  std::int64_t bytes = 0;
 };
 
 struct BenchReport {
   std::string device;
   std::string version;
-  std::string date_utc;
+  std::string date_utc;  // ISO 8601
   BenchOptions options;
   Roofline roofline;
-  std::vector<BenchBar> bars;
+  std::vector<BenchBar> bars;  // by model, variant, batch, in the order asked for
+  std::vector<MemoryPoint> memory;
+  bool complete = false;  // false: stopped early, with the repeats it had
 };
 
 using BenchProgress = std::function<void(int done, int total, const std::string& what)>;
 
-/// Errors: InvalidArgument (no model, batch < 1), those of prefill. A stop keeps what was measured.
+/// One process, one sitting: prompts of random tokens, every bar once per repeat, the order of bars rotating.
+/// A pure-attention model gives two bars a batch (private and shared prefix), any other gives one. A stop
+/// keeps what was measured. Errors: InvalidArgument (no model, batch, threads, repeats or tokens < 1),
+/// OutOfRange (prompt and generated tokens beyond a model's context), Cancelled (stopped before anything was
+/// measured).
 Result<BenchReport> bench(std::span<const std::shared_ptr<const Model>> models, const BenchOptions& options,
                           const BenchProgress& progress = {}, std::stop_token stop = {});
 
 std::string to_json(const BenchReport& report);
+/// Errors: BadFormat, naming the field.
 Result<BenchReport> bench_report_from_json(const std::string& json);
 
 }  // namespace tandem

@@ -1,0 +1,33 @@
+// What this machine can do at most, measured: bandwidth of memory and of its last-level cache, and the rate
+// of f32 products.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+
+#include "kernels/base/context.h"
+
+namespace tandem {
+
+struct Roofline {
+  double memory_bytes_per_s =
+      0;  // beyond the last-level cache: the faster of a copy (both ways counted) and a read
+  double cached_bytes_per_s = 0;  // reads of a working set inside the last-level cache, beyond a core's own
+  double flops_per_s = 0;         // Tandem's own f32 product on cached operands, the best of several shapes
+  std::int64_t cache_bytes = 0;   // last-level cache, as the system reports it
+
+  /// Least seconds to move `bytes` a step when `working_set_bytes` come back every step: what fits the
+  /// last-level cache at its rate, the rest at memory's.
+  double transfer_s(double bytes, double working_set_bytes) const;
+};
+
+/// On all threads of the context; takes about a second. A stop leaves what was not measured at 0.
+Roofline measure_roofline(Context& context, std::stop_token stop = {});
+
+/// Size of the last-level cache in bytes, from the system; 32 MiB when it does not say.
+std::int64_t last_level_cache_bytes();
+
+/// Physical memory that can be used without swapping, in bytes; 0 when the system does not say.
+std::int64_t available_memory_bytes();
+
+}  // namespace tandem
