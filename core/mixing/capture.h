@@ -49,13 +49,13 @@ Result<Capture> capture(const Model& model, std::span<const std::int32_t> ids, c
 /// Distances between a student's matrix M and a teacher's A, both [T, T].
 struct MatrixDistance {
   double frobenius = 0;  // ||M - A||_F
-  double relative = 0;   // ||M - A||_F / ||A||_F
+  double relative = 0;   // ||M - A||_F / ||A||_F; infinite when only A is 0
   double cosine = 0;     // <M, A> / (||M||_F ||A||_F); 0 when either is 0
 };
 MatrixDistance matrix_distance(TensorView m, TensorView a);
 
-/// Per-matrix summary numbers for the navigator (lower triangle only). Weights |m_ij|, rows with zero sum are
-/// skipped.
+/// Per-matrix summary numbers for the navigator (lower triangle only). Weights |m_ij|. Rows of zeros have no
+/// entropy and rows with a non-finite entry are left out.
 struct MatrixSummary {
   double mean_entropy = 0;       // nats, of |row| normalised to 1
   double mean_lag = 0;           // reach: mean i - j weighted by |m_ij|
@@ -68,7 +68,7 @@ MatrixSummary matrix_summary(TensorView m);
 std::vector<double> lag_profile(TensorView m);
 
 /// Max-pooled (by magnitude, sign kept) [n, n] thumbnail of the lower triangle of m [T, T]; n = min(T, size).
-/// NaN above the diagonal.
+/// NaN above the diagonal; a NaN inside is passed over.
 Tensor pooled(TensorView m, std::int64_t size);
 
 }  // namespace tandem
