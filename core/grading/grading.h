@@ -17,6 +17,10 @@ const char* answer_kind_name(AnswerKind kind);  // "gsm8k", "math"
 /// The answer in a model's output, or nothing if there is none (wrong, and no vote).
 std::optional<std::string> extract_answer(AnswerKind kind, std::string_view output);
 
+/// What the last \boxed{...} or \fbox{...} of a text holds; nothing if there is no box or its braces do not
+/// balance.
+std::optional<std::string> boxed_answer(std::string_view text);
+
 /// The gold answer of a problem's answer field: what follows the last "####" for gsm8k, else the whole text.
 std::string gold_answer(AnswerKind kind, std::string_view answer_field);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,15 +41,17 @@ struct Estimate {
 class Bootstrap {
  public:
   Bootstrap(std::int64_t problems, std::uint64_t seed, int draws = 2000);
-  /// Mean of per-problem values with its percentile interval; values.size() == problems.
+  /// Mean of per-problem values in [0, 1] with its percentile interval; values.size() == problems.
   Estimate estimate(std::span<const double> values) const;
   /// The same for differences a - b, paired by problem. "Leads" may be said only where the band excludes 0.
   Estimate paired(std::span<const double> a, std::span<const double> b) const;
 
  private:
+  Estimate interval_of(std::span<const double> values, Interval range) const;
+
   std::int64_t problems_;
   int draws_;
-  std::vector<std::int32_t> indices_;
+  std::vector<std::int32_t> indices_;  // [problems, draws]
 };
 
 /// Wilson 95 % interval of c right out of n.
@@ -64,28 +67,32 @@ Result<double> one_batch_coverage(std::span<const TimedOutcome> outcomes, std::i
 Result<double> waves_coverage(std::span<const TimedOutcome> outcomes, std::int64_t slots, double wave_s,
                               double t_s);
 
-/// Duration of one step at an occupancy and mean context: piecewise linear in context, from a run's own
-/// samples (3.3).
+/// Duration of one step at an occupancy and mean context: piecewise linear in context through a run's own
+/// samples (3.3), those of the same whole context averaged; constant beyond the first and the last.
 class StepTimes {
  public:
   void add(int occupied, double mean_context, double step_s);
-  bool empty() const { return samples_.empty(); }
-  /// Occupancies without samples are interpolated linearly in occupancy.
+  bool empty() const { return knots_.empty(); }
+  /// Occupancies without samples are interpolated linearly in occupancy; beyond the sampled ones the nearest
+  /// is used. Must not be empty.
   double at(int occupied, double mean_context) const;
 
  private:
-  struct Sample {
-    int occupied;
-    double context;
-    double step_s;
+  struct Knot {
+    double context_sum = 0;
+    double step_sum_s = 0;
+    std::int64_t samples = 0;
+    double context() const { return context_sum / static_cast<double>(samples); }
+    double step_s() const { return step_sum_s / static_cast<double>(samples); }
   };
-  mutable std::vector<Sample> samples_;
-  mutable bool sorted_ = true;
+  using Knots = std::map<std::int64_t, Knot>;  // by whole context
+  static double at_context(const Knots& knots, double context);
+  std::map<int, Knots> knots_;  // by occupancy
 };
 
-/// Replays the schedule (3.3): finish times when completions of these lengths start in this order on `slots`
-/// slots. lengths[i] tokens; prompt_tokens is added to each context. Result is indexed like `lengths`; cut
-/// ones get infinity.
+/// Replays the schedule (3.3): finish times when completions of these lengths (tokens) start in this order on
+/// `slots` slots. prompt_tokens is added to each context; `times` must not be empty. Indexed like `outcomes`;
+/// those cut and those that never start get infinity.
 std::vector<double> replay_finish_times(std::span<const TimedOutcome> outcomes,
                                         std::span<const std::int32_t> order, std::int64_t slots,
                                         std::int64_t prompt_tokens, const StepTimes& times);
