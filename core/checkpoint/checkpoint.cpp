@@ -1,0 +1,266 @@
+#include "core/checkpoint/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+#include <openssl/evp.h>
+
+#include "core/base/file.h"
+#include "core/base/json.h"
+
+namespace tandem {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kMaxShardIndexBytes = 100'000'000;
+constexpr std::size_t kMaxShards = 4096;
+
+struct Shard {
+  std::string name;  // without folder
+  MappedFile file;
+};
+
+struct StoredTensor {
+  TensorEntry entry;
+  std::size_t shard = 0;
+};
+
+/// Values of one stored tensor as f32. `stored` need not be aligned.
+template <typename Word, typename Convert>
+void convert(std::span<const std::byte> stored, float* values, Convert to_f32) {
+  for (std::size_t i = 0; i < stored.size() / sizeof(Word); ++i) {
+    Word word;
+    std::memcpy(&word, stored.data() + i * sizeof(Word), sizeof(Word));
+    values[i] = to_f32(word);
+  }
+}
+
+/// False for a dtype that is not a weight type.
+bool convert_to_f32(std::string_view dtype, std::span<const std::byte> stored, float* values) {
+  if (dtype == "F32") {
+    if (!stored.empty()) std::memcpy(values, stored.data(), stored.size());
+  } else if (dtype == "BF16") {
+    convert<std::uint16_t>(stored, values, [](std::uint16_t word) { return to_float(BFloat16{word}); });
+  } else if (dtype == "F16") {
+    convert<std::uint16_t>(stored, values, half_to_float);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+Shape to_shape(std::span<const std::int64_t> s) {
+  switch (s.size()) {
+    case 0:
+      return {};
+    case 1:
+      return {s[0]};
+    case 2:
+      return {s[0], s[1]};
+    case 3:
+      return {s[0], s[1], s[2]};
+    default:
+      return {s[0], s[1], s[2], s[3]};
+  }
+}
+
+/// "[3, 17]": where element `flat` of a row-major tensor lies.
+std::string position(std::int64_t flat, std::span<const std::int64_t> shape) {
+  std::vector<std::int64_t> index(shape.size());
+  for (std::size_t i = shape.size(); i-- > 0;) {
+    index[i] = flat % shape[i];
+    flat /= shape[i];
+  }
+  return fmt::format("[{}]", fmt::join(index, ", "));
+}
+
+Error pickled(const fs::path& file) {
+  const fs::path target = fs::path(file).replace_filename("model.safetensors");
+  return {ErrorCode::Unsupported,
+          fmt::format(
+              "{}: pickled weights are never opened; convert them once with: python3 -c \"import torch, "
+              "safetensors.torch as s; s.save_file({{k: v.clone().contiguous() for k, v in torch.load('{}', "
+              "map_location='cpu', weights_only=True).items()}}, '{}')\"",
+              file.string(), file.string(), target.string())};
+}
+
+/// Tensor name -> shard, from model.safetensors.index.json.
+Result<std::map<std::string, std::string>> read_shard_index(const fs::path& path) {
+  const std::string file = path.filename().string();
+  TANDEM_TRY(const std::string text, read_file(path.string(), kMaxShardIndexBytes));
+  TANDEM_TRY(const nlohmann::json document, parse_json_object(text, file));
+  const JsonFields fields(document, file);
+  TANDEM_TRY(const nlohmann::json* const weight_map, fields.object("weight_map"));
+  std::map<std::string, std::string> shard_of;
+  for (const auto& [tensor, shard] : weight_map->items()) {
+    const std::string name = shard.is_string() ? shard.get<std::string>() : std::string();
+    if (name.empty() || name == "." || name == ".." || name.find_first_of("/\\") != std::string::npos)
+      return Error{ErrorCode::BadFormat,
+                   fmt::format("{}: tensor '{}' is in {}, wanted the name of a file in the same folder", file,
+                               tensor, describe_json(shard))};
+    shard_of[tensor] = name;
+  }
+  return shard_of;
+}
+
+}  // namespace
+
+struct Checkpoint::State {
+  std::string path;
+  std::vector<Shard> shards;  // in name order
+  std::map<std::string, StoredTensor> tensors;
+  std::int64_t file_bytes = 0;
+  mutable std::once_flag hashed;
+  mutable std::string sha256;
+
+  Status add_shard(const fs::path& file);
+  Status add_listed_shards(const fs::path& index);
+};
+
+Status Checkpoint::State::add_shard(const fs::path& file) {
+  std::string name = file.filename().string();
+  TANDEM_TRY(MappedFile mapped, MappedFile::open(file.string()));
+  TANDEM_TRY(std::vector<TensorEntry> entries, read_safetensors_index(mapped.bytes(), name));
+  for (TensorEntry& entry : entries) {
+    const auto [at, added] = tensors.try_emplace(entry.name);
+    if (!added)
+      return Error{ErrorCode::BadFormat, fmt::format("tensor '{}' is in two files, {} and {}", entry.name,
+                                                     shards[at->second.shard].name, name)};
+    at->second = {std::move(entry), shards.size()};
+  }
+  file_bytes += static_cast<std::int64_t>(mapped.bytes().size());
+  shards.push_back({std::move(name), std::move(mapped)});
+  return {};
+}
+
+Status Checkpoint::State::add_listed_shards(const fs::path& index) {
+  TANDEM_TRY(const auto shard_of, read_shard_index(index));
+  std::vector<std::string> names;
+  for (const auto& [tensor, shard] : shard_of) names.push_back(shard);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  if (names.size() > kMaxShards)
+    return Error{ErrorCode::BadFormat, fmt::format("{}: lists {} files, at most {} are opened",
+                                                   index.filename().string(), names.size(), kMaxShards)};
+  for (const std::string& name : names)
+    TANDEM_RETURN_IF_ERROR(add_shard(fs::path(index).replace_filename(name)));
+  for (const auto& [tensor, shard] : shard_of) {
+    const auto found = tensors.find(tensor);
+    if (found == tensors.end() || shards[found->second.shard].name != shard)
+      return Error{ErrorCode::BadFormat, fmt::format("{}: tensor '{}' should be in {} and is not there",
+                                                     index.filename().string(), tensor, shard)};
+  }
+  return {};
+}
+
+Checkpoint::Checkpoint(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Checkpoint::~Checkpoint() = default;
+
+Result<std::shared_ptr<const Checkpoint>> Checkpoint::open(const std::string& path) {
+  auto state = std::make_unique<State>();
+  state->path = path;
+  std::error_code ignored;
+  fs::path file = path;
+  if (fs::is_directory(path, ignored)) {
+    const fs::path single = file / "model.safetensors";
+    const fs::path index = file / "model.safetensors.index.json";
+    if (fs::exists(single, ignored)) {
+      file = single;
+    } else if (fs::exists(index, ignored)) {
+      file = index;
+    } else if (fs::exists(file / "pytorch_model.bin", ignored)) {
+      return pickled(file / "pytorch_model.bin");
+    } else {
+      return Error{ErrorCode::NotFound,
+                   path + ": holds no weights, wanted model.safetensors or model.safetensors.index.json"};
+    }
+  }
+  if (file.extension() == ".bin") return pickled(file);
+  TANDEM_RETURN_IF_ERROR(file.extension() == ".json" ? state->add_listed_shards(file)
+                                                     : state->add_shard(file));
+  return std::shared_ptr<const Checkpoint>(new Checkpoint(std::move(state)));
+}
+
+std::vector<const TensorEntry*> Checkpoint::tensors() const {
+  std::vector<const TensorEntry*> entries;
+  for (const auto& [name, tensor] : state_->tensors) entries.push_back(&tensor.entry);
+  return entries;
+}
+
+std::vector<std::string> Checkpoint::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : state_->tensors) names.push_back(name);
+  return names;
+}
+
+bool Checkpoint::contains(const std::string& name) const {
+  return state_->tensors.contains(name);
+}
+
+std::vector<std::int64_t> Checkpoint::shape(const std::string& name) const {
+  const auto found = state_->tensors.find(name);
+  return found == state_->tensors.end() ? std::vector<std::int64_t>() : found->second.entry.shape;
+}
+
+Result<Tensor> Checkpoint::read(const std::string& name, std::span<const std::int64_t> expected) const {
+  TANDEM_CHECK(expected.size() <= kMaxRank, name + ": a tensor in memory has at most 4 dimensions");
+  const auto found = state_->tensors.find(name);
+  if (found == state_->tensors.end())
+    return Error{ErrorCode::NotFound, fmt::format("{}: there is no tensor '{}'", state_->path, name)};
+  const TensorEntry& entry = found->second.entry;
+  const Shard& shard = state_->shards[found->second.shard];
+  if (!std::equal(expected.begin(), expected.end(), entry.shape.begin(), entry.shape.end()))
+    return Error{ErrorCode::Mismatch,
+                 fmt::format("{}: tensor '{}' has shape [{}], the configuration implies [{}]", shard.name,
+                             name, fmt::join(entry.shape, ", "), fmt::join(expected, ", "))};
+  Tensor tensor(to_shape(expected));
+  const auto stored = shard.file.bytes().subspan(entry.begin, entry.end - entry.begin);
+  if (!convert_to_f32(entry.dtype, stored, tensor.f32()))
+    return Error{ErrorCode::Unsupported,
+                 fmt::format("{}: tensor '{}' has dtype {}, weights are read from F32, BF16 and F16",
+                             shard.name, name, entry.dtype)};
+  const std::span<const float> values(tensor.f32(), static_cast<std::size_t>(tensor.elements()));
+  const auto bad = [](float value) { return !std::isfinite(value); };
+  if (const auto count = std::count_if(values.begin(), values.end(), bad); count > 0) {
+    const auto first = std::find_if(values.begin(), values.end(), bad) - values.begin();
+    return Error{ErrorCode::BadFormat,
+                 fmt::format("{}: tensor '{}' holds {} NaN or infinite values of {}, the first at {}",
+                             shard.name, name, count, values.size(), position(first, expected))};
+  }
+  return tensor;
+}
+
+const std::string& Checkpoint::sha256() const {
+  std::call_once(state_->hashed, [this] {
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    bool ok = context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
+    for (const Shard& shard : state_->shards) {
+      const auto bytes = shard.file.bytes();
+      ok = ok && EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) == 1;
+    }
+    std::array<unsigned char, 32> digest{};
+    ok = ok && EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1;
+    TANDEM_CHECK(ok, "SHA-256 failed");
+    state_->sha256 = fmt::format("{:02x}", fmt::join(digest, ""));
+  });
+  return state_->sha256;
+}
+
+std::int64_t Checkpoint::file_bytes() const {
+  return state_->file_bytes;
+}
+
+const std::string& Checkpoint::path() const {
+  return state_->path;
+}
+
+}  // namespace tandem
