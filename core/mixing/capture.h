@@ -41,7 +41,7 @@ struct CaptureOptions {
   std::int64_t max_tokens = 2048;    // T^2 floats per head and matrix: refused beyond this
 };
 
-/// Computed in f32 whatever the weights' packed type. Errors: InvalidArgument (layer or head outside the
+/// Arithmetic in f32; for exact matrices the model is one opened with f32 weights. Errors: InvalidArgument (layer or head outside the
 /// model, ids outside the vocabulary, no ids), OutOfRange (more than max_tokens), Cancelled.
 Result<Capture> capture(const Model& model, std::span<const std::int32_t> ids, const CaptureOptions& options,
                         Context& context, std::stop_token stop = {});

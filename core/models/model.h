@@ -51,7 +51,8 @@ struct ModelInfo {
   std::int64_t vocab = 0;
   std::int64_t d_model = 0;
   std::int64_t d_ff = 0;
-  std::int64_t max_context = 0;  // tokens; 0 when the architecture sets no limit
+  std::int64_t max_context = 0;       // tokens; 0 when the architecture sets no limit
+  std::vector<std::int32_t> eos_ids;  // tokens that end a completion
   std::vector<LayerInfo> layers;
 
   bool is_pure_attention() const;  // a teacher

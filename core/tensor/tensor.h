@@ -14,18 +14,32 @@ class Tensor {
  public:
   Tensor() = default;
   /// Zero-filled.
-  explicit Tensor(Shape shape, DType dtype = DType::F32) : shape_(shape), dtype_(dtype) {
+  explicit Tensor(Shape shape, DType dtype = DType::F32) : Tensor(uninitialized(shape, dtype)) {
+    std::memset(data_.get(), 0, static_cast<std::size_t>(bytes()));
+  }
+  /// Memory that the system commits only as it is written: for caches sized for the longest completion.
+  static Tensor uninitialized(Shape shape, DType dtype = DType::F32) {
+    Tensor tensor;
+    tensor.shape_ = shape;
+    tensor.dtype_ = dtype;
     const auto bytes = static_cast<std::size_t>(shape.elements() * element_bytes(dtype));
-    void* memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
-    if (memory == nullptr) throw std::bad_alloc();
-    std::memset(memory, 0, bytes);
-    data_.reset(memory);
+    tensor.data_.reset(std::aligned_alloc(64, (bytes + 63) / 64 * 64 + 64));
+    if (!tensor.data_) throw std::bad_alloc();
+    return tensor;
   }
 
   Tensor clone() const {
-    Tensor copy(shape_, dtype_);
+    Tensor copy = uninitialized(shape_, dtype_);
     std::memcpy(copy.data_.get(), data_.get(), static_cast<std::size_t>(bytes()));
     return copy;
+  }
+
+  /// The same elements under another shape.
+  Tensor reshape(Shape shape) && {
+    TANDEM_CHECK(data_ == nullptr || shape.elements() == shape_.elements(),
+                 "cannot view " + shape_.str() + " as " + shape.str());
+    if (data_ != nullptr) shape_ = shape;
+    return std::move(*this);
   }
 
   TensorView view() const { return {data_.get(), dtype_, shape_}; }

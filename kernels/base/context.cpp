@@ -10,6 +10,15 @@ constexpr std::int64_t kAlignFloats = 16;  // 64 bytes: a cache line and an AVX-
 constexpr std::int64_t kMinBlockFloats = 1 << 18;
 }  // namespace
 
+Context::Context(int threads) : pool_(std::make_unique<ThreadPool>(threads)) {
+  for (int i = 0; threads > 1 && i < threads; ++i) workers_.push_back(std::make_unique<Context>(1));
+}
+
+Context& Context::worker(int index) {
+  if (workers_.empty()) return *this;
+  return *workers_[static_cast<std::size_t>(index)];
+}
+
 void Context::FreeDeleter::operator()(float* pointer) const {
   std::free(pointer);
 }

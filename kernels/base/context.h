@@ -14,10 +14,13 @@ namespace tandem {
 /// Confined to the thread that runs ops with it.
 class Context {
  public:
-  explicit Context(int threads = 1) : pool_(std::make_unique<ThreadPool>(threads)) {}
+  explicit Context(int threads = 1);
 
   ThreadPool& pool() { return *pool_; }
   int threads() const { return pool_->threads(); }
+
+  /// A one-thread context of its own for chunk `index` of a parallel_for whose chunks run whole ops; index < threads().
+  Context& worker(int index);
 
   /// Scratch floats, 64-byte aligned, uninitialised, valid until the enclosing ScratchScope ends.
   float* scratch(std::int64_t count);
@@ -33,6 +36,7 @@ class Context {
     std::int64_t size = 0;
   };
   std::unique_ptr<ThreadPool> pool_;
+  std::vector<std::unique_ptr<Context>> workers_;
   std::vector<Block> blocks_;
   std::size_t block_ = 0;  // block in use
   std::int64_t used_ = 0;  // floats used in it

@@ -1,0 +1,272 @@
+#include "core/generation/generate.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "core/base/random.h"
+#include "core/generation/stop_text.h"
+#include "core/models/decode_state.h"
+#include "kernels/ops/sampling.h"
+
+namespace tandem {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+constexpr std::array<const char*, 5> kFinishNames = {"eos", "stop", "length", "budget", "cancelled"};
+
+Status validate(const Model& model, const GenerationRequest& request) {
+  const auto invalid = [](std::string message) {
+    return Error{ErrorCode::InvalidArgument, std::move(message)};
+  };
+  if (request.prompt.empty()) return invalid("the prompt has no tokens, at least one is needed");
+  for (const std::int32_t id : request.prompt)
+    if (id < 0 || id >= model.info().vocab)
+      return invalid(fmt::format("the prompt holds token id {}, {} has ids 0 to {}", id, model.info().name,
+                                 model.info().vocab - 1));
+  if (request.completions < 1)
+    return invalid(fmt::format("{} completions were asked for, at least 1 is needed", request.completions));
+  if (request.first_index < 0)
+    return invalid(
+        fmt::format("the first completion has index {}, at least 0 is needed", request.first_index));
+  if (request.batch < 0)
+    return invalid(
+        fmt::format("the batch is {}, at least 0 is needed (0 means all completions)", request.batch));
+  if (request.max_new_tokens < 1)
+    return invalid(fmt::format("the token limit is {}, at least 1 is needed", request.max_new_tokens));
+  if (!(request.sampling.temperature >= 0) || !std::isfinite(request.sampling.temperature))
+    return invalid(
+        fmt::format("the temperature is {}, a number of at least 0 is needed", request.sampling.temperature));
+  if (request.sampling.top_k < 0)
+    return invalid(fmt::format("top-k is {}, at least 0 is needed (0 means off)", request.sampling.top_k));
+  if (!(request.sampling.top_p > 0 && request.sampling.top_p <= 1))
+    return invalid(
+        fmt::format("top-p is {}, a number above 0 and at most 1 is needed", request.sampling.top_p));
+  if (request.time_budget_s && !(*request.time_budget_s > 0))
+    return invalid(fmt::format("the time budget is {} s, more than 0 is needed", *request.time_budget_s));
+  const auto context = static_cast<std::int64_t>(request.prompt.size()) + request.max_new_tokens;
+  if (model.info().max_context > 0 && context > model.info().max_context)
+    return Error{ErrorCode::OutOfRange,
+                 fmt::format("{} prompt tokens and up to {} new ones make {}, {} takes at most {}",
+                             request.prompt.size(), request.max_new_tokens, context, model.info().name,
+                             model.info().max_context)};
+  return {};
+}
+
+/// A completion being written, and the slot it holds.
+struct Active {
+  Completion completion;
+  std::int32_t slot = 0;
+  StreamDecoder decoder;
+  StopText text;
+};
+
+/// One run: the batch of active completions, refilled from the queue as slots come free.
+class Run {
+ public:
+  Run(const Model& model, const GenerationRequest& request, Context& context, GenerationObserver& observer)
+      : model_(model),
+        request_(request),
+        context_(context),
+        observer_(observer),
+        slots_(request.batch > 0 ? std::min(request.batch, request.completions) : request.completions),
+        state_(model, {static_cast<std::int64_t>(request.prompt.size()), slots_, request.max_new_tokens,
+                       request.private_prefix}),
+        prompt_logits_({1, model.info().vocab}),
+        logits_({slots_, model.info().vocab}) {}
+
+  GenerationResult run(const std::stop_token& stop) {
+    const auto prefill_start = Clock::now();
+    model_.prefill(context_, request_.prompt, &state_, prompt_logits_);
+    result_.prefill_s = seconds_since(prefill_start);
+    observer_.on_prefill(result_.prefill_s, static_cast<std::int64_t>(request_.prompt.size()));
+
+    start_ = Clock::now();
+    for (int slot = 0; slot < slots_; ++slot) start_next(slot);
+    double before = 0;
+    while (!active_.empty()) {
+      decode();
+      const double now = seconds_since(start_);
+      finish_step(now, now - before);
+      before = now;
+      if (stop.stop_requested()) cut_all(FinishReason::Cancelled, now);
+      if (request_.time_budget_s && now >= *request_.time_budget_s) cut_all(FinishReason::Budget, now);
+    }
+    result_.decode_s = before;
+    std::sort(result_.completions.begin(), result_.completions.end(),
+              [](const Completion& a, const Completion& b) { return a.index < b.index; });
+    return std::move(result_);
+  }
+
+ private:
+  void start_next(std::int32_t slot) {
+    if (started_ == request_.completions) return;
+    Active active{.completion = {},
+                  .slot = slot,
+                  .decoder = StreamDecoder(model_.tokenizer()),
+                  .text = StopText(request_.stop_strings)};
+    active.completion.index = request_.first_index + started_++;
+    state_.start_slot(slot);
+    active_.push_back(std::move(active));
+  }
+
+  /// Logits of every active completion: the prompt's for those that have no token yet, one decode step for
+  /// the others.
+  void decode() {
+    // Fresh completions go last, so that the others form one contiguous batch.
+    std::stable_partition(active_.begin(), active_.end(),
+                          [](const Active& a) { return !a.completion.tokens.empty(); });
+    tokens_.clear();
+    batch_slots_.clear();
+    for (const Active& active : active_) {
+      if (active.completion.tokens.empty()) break;
+      tokens_.push_back(active.completion.tokens.back());
+      batch_slots_.push_back(active.slot);
+    }
+    const auto decoded = static_cast<std::int64_t>(tokens_.size());
+    if (decoded > 0) model_.step(context_, state_, tokens_, batch_slots_, logits_.view().rows(0, decoded));
+    for (auto row = decoded; row < static_cast<std::int64_t>(active_.size()); ++row)
+      std::memcpy(logits_.view().row(row), prompt_logits_.f32(),
+                  static_cast<std::size_t>(prompt_logits_.bytes()));
+
+    uniforms_.clear();
+    for (const Active& active : active_)
+      uniforms_.push_back(completion_uniform(request_.seed, request_.problem,
+                                             static_cast<std::uint32_t>(active.completion.index),
+                                             static_cast<std::uint32_t>(active.completion.tokens.size())));
+    const auto rows = static_cast<std::int64_t>(active_.size());
+    drawn_.resize(active_.size());
+    logprobs_.resize(active_.size());
+    sample(context_, logits_.view().rows(0, rows), model_.tokenizer().vocab_size(),
+           {request_.sampling.temperature, request_.sampling.top_k, request_.sampling.top_p}, uniforms_,
+           drawn_, logprobs_);
+  }
+
+  void finish_step(double now, double step_s) {
+    StepSample sample{now, step_s, static_cast<int>(active_.size()), 0};
+    events_.clear();
+    for (std::size_t row = 0; row < active_.size(); ++row) {
+      Active& active = active_[row];
+      sample.mean_context += static_cast<double>(request_.prompt.size() + active.completion.tokens.size());
+      accept(active, drawn_[row], logprobs_[row], now);
+    }
+    sample.mean_context /= static_cast<double>(active_.size());
+    measure_cache();
+    observer_.on_step(sample, events_);
+    retire();
+  }
+
+  /// Adds a token, or ends the completion.
+  void accept(Active& active, std::int32_t token, float logprob, double now) {
+    Completion& completion = active.completion;
+    if (completion.tokens.empty()) completion.first_token_s = now;
+    completion.finish_s = now;
+    ++result_.generated_tokens;
+    if (std::find(request_.stop_ids.begin(), request_.stop_ids.end(), token) != request_.stop_ids.end()) {
+      end(active, FinishReason::Eos);
+      return;
+    }
+    completion.tokens.push_back(token);
+    completion.logprobs.push_back(logprob);
+    events_.push_back({completion.index, token, logprob, active.text.push(active.decoder.push(token))});
+    if (active.text.stopped()) {
+      end(active, FinishReason::StopString);
+    } else if (static_cast<int>(completion.tokens.size()) >= request_.max_new_tokens) {
+      end(active, FinishReason::Length);
+    }
+  }
+
+  void end(Active& active, FinishReason reason) {
+    active.completion.finish = reason;
+    active.text.push(active.decoder.finish());
+    active.completion.text = active.text.finish();
+    finished_slots_.push_back(active.slot);
+  }
+
+  /// Takes ended completions out of the batch and gives their slots to the queue.
+  void retire() {
+    if (finished_slots_.empty()) return;
+    std::vector<Active> still_active;
+    for (Active& active : active_) {
+      if (std::find(finished_slots_.begin(), finished_slots_.end(), active.slot) == finished_slots_.end()) {
+        still_active.push_back(std::move(active));
+      } else {
+        observer_.on_finished(active.completion);
+        result_.completions.push_back(std::move(active.completion));
+      }
+    }
+    active_ = std::move(still_active);
+    std::sort(finished_slots_.begin(), finished_slots_.end());
+    for (const std::int32_t slot : std::exchange(finished_slots_, {})) start_next(slot);
+  }
+
+  /// Ends what is being written; what was never started is not part of the run.
+  void cut_all(FinishReason reason, double now) {
+    started_ = request_.completions;
+    result_.cancelled = result_.cancelled || reason == FinishReason::Cancelled;
+    for (Active& active : active_) {
+      active.completion.finish_s = now;
+      end(active, reason);
+    }
+    retire();
+  }
+
+  void measure_cache() {
+    batch_slots_.clear();
+    for (const Active& active : active_) batch_slots_.push_back(active.slot);
+    result_.cache_bytes = std::max(result_.cache_bytes, state_.bytes_in_use(batch_slots_));
+  }
+
+  const Model& model_;
+  const GenerationRequest& request_;
+  Context& context_;
+  GenerationObserver& observer_;
+  std::int32_t slots_;
+  DecodeState state_;
+  Tensor prompt_logits_, logits_;
+  Clock::time_point start_;
+  int started_ = 0;
+  std::vector<Active> active_;
+  std::vector<std::int32_t> finished_slots_;
+  std::vector<std::int32_t> tokens_, batch_slots_, drawn_;
+  std::vector<float> uniforms_, logprobs_;
+  std::vector<TokenEvent> events_;
+  GenerationResult result_;
+};
+
+}  // namespace
+
+const char* finish_reason_name(FinishReason reason) {
+  return kFinishNames[static_cast<std::size_t>(reason)];
+}
+
+std::optional<FinishReason> finish_reason_from_name(std::string_view name) {
+  const auto found = std::find(kFinishNames.begin(), kFinishNames.end(), name);
+  if (found == kFinishNames.end()) return std::nullopt;
+  return static_cast<FinishReason>(found - kFinishNames.begin());
+}
+
+Result<GenerationResult> generate(const Model& model, const GenerationRequest& request, Context& context,
+                                  GenerationObserver* observer, std::stop_token stop) {
+  TANDEM_RETURN_IF_ERROR(validate(model, request));
+  GenerationObserver silent;
+  return Run(model, request, context, observer != nullptr ? *observer : silent).run(stop);
+}
+
+GenerationRequest make_request(const Model& model, const std::string& question) {
+  GenerationRequest request;
+  request.prompt = model.tokenizer().encode(model.prompt().apply(question));
+  request.stop_ids = model.info().eos_ids;
+  return request;
+}
+
+}  // namespace tandem

@@ -1,0 +1,154 @@
+// The forward passes all families share: whole sequences, and one decode step of a batch of completions.
+#include "core/models/model.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/models/decode_state.h"
+#include "core/models/weights.h"
+#include "kernels/ops/activation.h"
+#include "kernels/ops/norm.h"
+
+namespace tandem {
+namespace {
+
+// Up to this size weights stay in a core's share of the caches, so threads may each read all of them: they
+// then split the completions and never wait for each other inside a step. Larger weights are split between
+// the threads, op by op.
+constexpr std::int64_t kCachedWeightBytes = 16 << 20;
+constexpr std::int64_t kMinRowsPerThread = 4;
+constexpr std::int64_t kManyRowsPerThread =
+    64;  // enough arithmetic per weight byte that reading them twice costs nothing
+
+void embed(const Tensor& embedding, std::span<const std::int32_t> ids, TensorView x) {
+  const std::int64_t width = embedding.shape()[1];
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    TANDEM_CHECK(ids[i] >= 0 && ids[i] < embedding.shape()[0],
+                 "token id " + std::to_string(ids[i]) + " outside the vocabulary");
+    std::memcpy(x.row(static_cast<std::int64_t>(i)), embedding.view().row(ids[i]),
+                static_cast<std::size_t>(width) * sizeof(float));
+  }
+}
+
+/// x += down(silu(gate(n)) * up(n)) with n the normed x; normed is scratch of x's shape.
+void add_mlp(Context& context, const LayerWeights& layer, float eps, TensorView x, TensorView normed) {
+  ScratchScope scope(context);
+  rms_norm(context, x, layer.post_norm, eps, normed);
+  const std::int64_t d_ff = layer.down.in();
+  const TensorView both = context.scratch_tensor({x.extent(0), 2 * d_ff});
+  linear(context, normed, layer.gate_up, both);
+  const TensorView gate = both.columns(0, d_ff);
+  swiglu(context, gate, both.columns(d_ff, d_ff), gate);
+  linear(context, gate, layer.down, x, /*accumulate=*/true);
+}
+
+void step_rows(Context& context, const ModelWeights& weights, DecodeState& state,
+               std::span<const std::int32_t> tokens, std::span<const std::int32_t> slots, TensorView logits) {
+  ScratchScope scope(context);
+  const auto rows = static_cast<std::int64_t>(tokens.size());
+  const std::int64_t width = weights.embedding.shape()[1];
+  const TensorView x = context.scratch_tensor({rows, width});
+  const TensorView normed = context.scratch_tensor({rows, width});
+  const TensorView mixed = context.scratch_tensor({rows, width});
+  std::vector<std::int32_t> positions(slots.size());
+  for (std::size_t b = 0; b < slots.size(); ++b)
+    positions[b] = static_cast<std::int32_t>(state.shape().prompt_tokens + state.generated(slots[b]));
+
+  embed(weights.embedding, tokens, x);
+  for (std::size_t l = 0; l < weights.layers.size(); ++l) {
+    const LayerWeights& layer = weights.layers[l];
+    rms_norm(context, x, layer.input_norm, weights.block_norm_eps, normed);
+    layer.mixer->step(context, normed, state.layer(static_cast<std::int64_t>(l)), slots, positions, mixed);
+    add(context, mixed, x);
+    add_mlp(context, layer, weights.block_norm_eps, x, normed);
+  }
+  rms_norm(context, x, weights.final_norm, weights.final_norm_eps, normed);
+  linear(context, normed, weights.head, logits);
+  for (const std::int32_t slot : slots) state.advance(slot);
+}
+
+}  // namespace
+
+Model::Model(ModelInfo info, PromptFormat prompt, std::shared_ptr<const Tokenizer> tokenizer,
+             std::unique_ptr<ModelWeights> weights)
+    : info_(std::move(info)),
+      prompt_(std::move(prompt)),
+      tokenizer_(std::move(tokenizer)),
+      weights_(std::move(weights)) {}
+
+Model::~Model() = default;
+
+void Model::prefill(Context& context, std::span<const std::int32_t> ids, DecodeState* state,
+                    TensorView logits, LayerObserver* observer) const {
+  const auto rows = static_cast<std::int64_t>(ids.size());
+  TANDEM_CHECK(rows >= 1, "prefill needs at least one token");
+  TANDEM_CHECK(logits.extent(0) == rows || logits.extent(0) == 1,
+               "logits must have one row, or one for each token");
+  TANDEM_CHECK(state == nullptr || state->shape().prompt_tokens == rows,
+               "the state was made for another prompt length");
+  const ModelWeights& weights = *weights_;
+  ScratchScope scope(context);
+  const TensorView x = context.scratch_tensor({rows, info_.d_model});
+  const TensorView normed = context.scratch_tensor({rows, info_.d_model});
+  const TensorView mixed = context.scratch_tensor({rows, info_.d_model});
+
+  embed(weights.embedding, ids, x);
+  for (std::size_t l = 0; l < weights.layers.size(); ++l) {
+    const LayerWeights& layer = weights.layers[l];
+    const auto index = static_cast<std::int64_t>(l);
+    rms_norm(context, x, layer.input_norm, weights.block_norm_eps, normed);
+    layer.mixer->prefill(context, normed, state != nullptr ? &state->layer(index) : nullptr, mixed);
+    if (observer != nullptr) observer->on_layer(index, *layer.mixer, x, normed, mixed);
+    add(context, mixed, x);
+    add_mlp(context, layer, weights.block_norm_eps, x, normed);
+  }
+  const TensorView last = logits.extent(0) == rows ? x : x.rows(rows - 1, 1);
+  const TensorView last_normed = normed.rows(0, last.extent(0));
+  rms_norm(context, last, weights.final_norm, weights.final_norm_eps, last_normed);
+  linear(context, last_normed, weights.head, logits);
+}
+
+void Model::step(Context& context, DecodeState& state, std::span<const std::int32_t> tokens,
+                 std::span<const std::int32_t> slots, TensorView logits) const {
+  const auto rows = static_cast<std::int64_t>(tokens.size());
+  TANDEM_CHECK(slots.size() == tokens.size() && logits.extent(0) == rows,
+               "step: tokens, slots and logits differ in length");
+  const std::int64_t threads = context.threads();
+  const std::int64_t rows_per_thread = rows / threads;
+  const bool split_rows = info_.weight_bytes <= kCachedWeightBytes ? rows_per_thread >= kMinRowsPerThread
+                                                                   : rows_per_thread >= kManyRowsPerThread;
+  if (threads == 1 || !split_rows) return step_rows(context, *weights_, state, tokens, slots, logits);
+
+  context.pool().parallel_for(threads, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t shard = begin; shard < end; ++shard) {
+      const std::int64_t first = rows * shard / threads;
+      const std::int64_t count = rows * (shard + 1) / threads - first;
+      const auto offset = static_cast<std::size_t>(first);
+      step_rows(context.worker(static_cast<int>(shard)), *weights_, state,
+                tokens.subspan(offset, static_cast<std::size_t>(count)),
+                slots.subspan(offset, static_cast<std::size_t>(count)), logits.rows(first, count));
+    }
+  });
+}
+
+DecodeState::DecodeState(const Model& model, const StateShape& shape)
+    : shape_(shape), generated_(static_cast<std::size_t>(shape.slots), 0) {
+  for (const LayerWeights& layer : model.weights().layers) layers_.push_back(layer.mixer->make_state(shape));
+}
+
+void DecodeState::start_slot(std::int32_t slot) {
+  TANDEM_CHECK(slot >= 0 && slot < shape_.slots, "slot outside the batch");
+  for (auto& layer : layers_) layer->start_slot(slot);
+  generated_[static_cast<std::size_t>(slot)] = 0;
+}
+
+std::int64_t DecodeState::bytes_in_use(std::span<const std::int32_t> slots) const {
+  std::int64_t bytes = 0;
+  for (const auto& layer : layers_) {
+    bytes += layer->prompt_bytes();
+    for (const std::int32_t slot : slots) bytes += layer->slot_bytes(generated(slot));
+  }
+  return bytes;
+}
+
+}  // namespace tandem

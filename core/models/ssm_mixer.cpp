@@ -1,0 +1,187 @@
+#include "core/models/ssm_mixer.h"
+
+#include <cstring>
+
+#include "core/mixing/capture.h"
+#include "kernels/ops/activation.h"
+#include "kernels/ops/norm.h"
+
+namespace tandem {
+namespace {
+
+// Tokens a chunk of the prefill scan covers. Inside a chunk work grows with its square, across chunks states
+// are passed on; the result does not depend on it.
+constexpr std::int64_t kChunk = 64;
+
+/// The prompt's final convolution window and state, and a copy that each slot advances.
+class SsmState final : public MixerState {
+ public:
+  SsmState(const StateShape& shape, Shape window, Shape state)
+      : prompt_window_(window),
+        prompt_state_(state),
+        windows_(Tensor::uninitialized({shape.slots, window.elements()})),
+        states_(Tensor::uninitialized({shape.slots, state.elements()})) {}
+
+  TensorView prompt_window() const { return prompt_window_; }
+  TensorView prompt_state() const { return prompt_state_; }
+  float* window(std::int32_t slot) const { return windows_.view().row(slot); }
+  float* state(std::int32_t slot) const { return states_.view().row(slot); }
+
+  void start_slot(std::int32_t slot) override {
+    std::memcpy(window(slot), prompt_window_.f32(), static_cast<std::size_t>(prompt_window_.bytes()));
+    std::memcpy(state(slot), prompt_state_.f32(), static_cast<std::size_t>(prompt_state_.bytes()));
+  }
+  std::int64_t prompt_bytes() const override { return prompt_window_.bytes() + prompt_state_.bytes(); }
+  std::int64_t slot_bytes(std::int64_t /*generated*/) const override { return prompt_bytes(); }
+
+ private:
+  Tensor prompt_window_, prompt_state_;
+  Tensor windows_, states_;
+};
+
+void copy_stack(TensorView from, Tensor& to, Shape shape) {
+  to = Tensor(shape);
+  std::memcpy(to.f32(), from.f32(), static_cast<std::size_t>(to.bytes()));
+}
+
+/// Rows of x [T, x_heads * P] with each x head repeated to the heads that read it: [T, H, P].
+Tensor repeat_heads(TensorView x, std::int64_t x_heads, std::int64_t nheads, std::int64_t headdim) {
+  Tensor values({x.extent(0), nheads, headdim});
+  for (std::int64_t t = 0; t < x.extent(0); ++t)
+    for (std::int64_t h = 0; h < nheads; ++h)
+      std::memcpy(values.view().row(t) + h * headdim, x.row(t) + h / (nheads / x_heads) * headdim,
+                  static_cast<std::size_t>(headdim) * sizeof(float));
+  return values;
+}
+
+}  // namespace
+
+LayerInfo SsmMixer::info() const {
+  const Layout& layout = w_.layout;
+  LayerInfo info;
+  info.mixer = kind();
+  info.nheads = layout.nheads;
+  info.nheads_kv = layout.b_heads;
+  info.headdim = layout.headdim;
+  info.dstate = layout.dstate;
+  const std::int64_t window = (w_.conv_weight.shape()[1] - 1) * layout.conv_width();
+  info.state_bytes = (window + layout.inner() * layout.dstate) * static_cast<std::int64_t>(sizeof(float));
+  return info;
+}
+
+std::unique_ptr<MixerState> SsmMixer::make_state(const StateShape& shape) const {
+  const Layout& layout = w_.layout;
+  return std::make_unique<SsmState>(shape, Shape{w_.conv_weight.shape()[1] - 1, layout.conv_width()},
+                                    Shape{layout.nheads, layout.headdim, layout.dstate});
+}
+
+SsdOperands SsmMixer::operands(Context& context, TensorView projected, TensorView convolved) const {
+  const Layout& layout = w_.layout;
+  const std::int64_t x_width = layout.x_heads * layout.headdim;
+  const std::int64_t b_width = layout.b_heads * layout.dstate;
+  SsdOperands ops;
+  ops.nheads = layout.nheads;
+  ops.headdim = layout.headdim;
+  ops.dstate = layout.dstate;
+  ops.x_heads = layout.x_heads;
+  ops.b_heads = layout.b_heads;
+  ops.c_heads = layout.c_heads;
+  ops.x = convolved.columns(0, x_width);
+  ops.b = convolved.columns(x_width, b_width);
+  ops.c = convolved.columns(x_width + b_width, layout.c_heads * layout.dstate);
+  ops.log_decay = context.scratch_tensor({projected.extent(0), layout.nheads});
+  if (has_step_size()) ops.dt = context.scratch_tensor({projected.extent(0), layout.nheads});
+  ops.skip = w_.skip;
+  decay(context, projected.columns(layout.decay_begin, layout.nheads), ops.dt, ops.log_decay);
+  return ops;
+}
+
+/// Projection, convolution and scan of a whole sequence; the caller owns the scratch.
+void SsmMixer::scan(Context& context, TensorView u, TensorView window, TensorView state, SsdOperands& ops,
+                    TensorView projected, TensorView y) const {
+  linear(context, u, w_.in_proj, projected);
+  const TensorView convolved = context.scratch_tensor({u.extent(0), w_.layout.conv_width()});
+  causal_conv(context, projected.columns(w_.layout.conv_begin, w_.layout.conv_width()), w_.conv_weight,
+              w_.conv_bias, w_.conv_activation, window, convolved);
+  ops = operands(context, projected, convolved);
+  ssd_scan(context, ops, state, kChunk, y);
+}
+
+void SsmMixer::prefill(Context& context, TensorView u, MixerState* state, TensorView out) const {
+  ScratchScope scope(context);
+  const auto fresh = state == nullptr ? make_state({}) : nullptr;
+  auto& memory = static_cast<SsmState&>(state != nullptr ? *state : *fresh);
+  std::memset(memory.prompt_window().f32(), 0,
+              static_cast<std::size_t>(memory.prompt_window().elements()) * sizeof(float));
+  std::memset(memory.prompt_state().f32(), 0,
+              static_cast<std::size_t>(memory.prompt_state().elements()) * sizeof(float));
+  const TensorView projected = context.scratch_tensor({u.extent(0), w_.in_proj.out()});
+  const TensorView y = context.scratch_tensor({u.extent(0), w_.layout.inner()});
+  SsdOperands ops;
+  scan(context, u, memory.prompt_window(), memory.prompt_state(), ops, projected, y);
+  gate(context, y, projected.columns(w_.layout.gate_begin, w_.layout.inner()));
+  linear(context, y, w_.out_proj, out);
+}
+
+void SsmMixer::step(Context& context, TensorView u, MixerState& state, std::span<const std::int32_t> slots,
+                    std::span<const std::int32_t> /*positions*/, TensorView out) const {
+  ScratchScope scope(context);
+  const auto& memory = static_cast<const SsmState&>(state);
+  const std::int64_t rows = u.extent(0);
+  std::vector<float*> windows(slots.size());
+  std::vector<float*> states(slots.size());
+  for (std::size_t b = 0; b < slots.size(); ++b) {
+    windows[b] = memory.window(slots[b]);
+    states[b] = memory.state(slots[b]);
+  }
+  const TensorView projected = context.scratch_tensor({rows, w_.in_proj.out()});
+  linear(context, u, w_.in_proj, projected);
+  const TensorView convolved = context.scratch_tensor({rows, w_.layout.conv_width()});
+  causal_conv_step(context, projected.columns(w_.layout.conv_begin, w_.layout.conv_width()), w_.conv_weight,
+                   w_.conv_bias, w_.conv_activation, windows, convolved);
+  const TensorView y = context.scratch_tensor({rows, w_.layout.inner()});
+  ssd_step(context, operands(context, projected, convolved), states, y);
+  gate(context, y, projected.columns(w_.layout.gate_begin, w_.layout.inner()));
+  linear(context, y, w_.out_proj, out);
+}
+
+void SsmMixer::mix(Context& context, TensorView u, LayerMatrices& matrices) const {
+  ScratchScope scope(context);
+  const Layout& layout = w_.layout;
+  const std::int64_t rows = u.extent(0);
+  const auto heads = static_cast<std::int64_t>(matrices.heads.size());
+  SsmState memory({}, Shape{w_.conv_weight.shape()[1] - 1, layout.conv_width()},
+                  Shape{layout.nheads, layout.headdim, layout.dstate});
+  const TensorView projected = context.scratch_tensor({rows, w_.in_proj.out()});
+  matrices.mixed = Tensor({rows, layout.nheads, layout.headdim});
+  SsdOperands ops;
+  scan(context, u, memory.prompt_window(), memory.prompt_state(), ops, projected,
+       matrices.mixed.view().reshape({rows, layout.inner()}));
+
+  matrices.kind = kind();
+  matrices.matrix = Tensor({heads, rows, rows});
+  matrices.decay = Tensor({heads, rows, rows});
+  matrices.content = Tensor({heads, rows, rows});
+  ssd_matrix(context, ops, matrices.heads, matrices.decay, matrices.content, matrices.matrix);
+  copy_stack(w_.skip, matrices.skip, {layout.nheads});
+  matrices.values = repeat_heads(ops.x, layout.x_heads, layout.nheads, layout.headdim);
+}
+
+void DiscreteMamba2Mixer::decay(Context& context, TensorView raw, TensorView /*dt*/,
+                                TensorView log_decay) const {
+  discrete_log_decay(context, raw, log_decay);
+}
+
+void DiscreteMamba2Mixer::gate(Context& context, TensorView y, TensorView z) const {
+  silu_gate(context, y, z, z_bias_);
+}
+
+void HybridMamba2Mixer::decay(Context& context, TensorView raw, TensorView dt, TensorView log_decay) const {
+  stepped_log_decay(context, raw, extra_.dt_bias, extra_.a_log, dt, log_decay);
+}
+
+void HybridMamba2Mixer::gate(Context& context, TensorView y, TensorView z) const {
+  gated_group_norm(context, y, z, extra_.norm, weights().layout.headdim, extra_.norm_eps);
+}
+
+}  // namespace tandem

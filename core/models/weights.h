@@ -1,0 +1,30 @@
+// The weights of a loaded model, packed for the CPU. Filled by core/models/families.cpp, used by model.cpp.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/models/mixer.h"
+#include "core/tensor/tensor.h"
+#include "kernels/ops/matmul.h"
+
+namespace tandem {
+
+struct LayerWeights {
+  Tensor input_norm;  // [C]
+  std::unique_ptr<Mixer> mixer;
+  Tensor post_norm;      // [C]
+  PackedMatrix gate_up;  // [2F, C]: gate rows, then up rows
+  PackedMatrix down;     // [C, F]
+};
+
+struct ModelWeights {
+  Tensor embedding;  // [V, C]
+  std::vector<LayerWeights> layers;
+  float block_norm_eps = 1e-5F;
+  Tensor final_norm;  // [C]
+  float final_norm_eps = 1e-5F;
+  PackedMatrix head;  // [V, C]; packed from the embedding when tied
+};
+
+}  // namespace tandem
