@@ -50,6 +50,9 @@ class Checkpoint {
   /// the first is).
   Result<Tensor> read(const std::string& name, std::span<const std::int64_t> expected) const;
 
+  /// An I32 tensor of rank 1, as token ids. Errors: NotFound, Mismatch (dtype or rank).
+  Result<std::vector<std::int32_t>> read_ids(const std::string& name) const;
+
   /// Names of all tensors, sorted: the loader compares them with what the configuration implies.
   std::vector<std::string> names() const;
 
