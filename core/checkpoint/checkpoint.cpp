@@ -239,6 +239,22 @@ Result<Tensor> Checkpoint::read(const std::string& name, std::span<const std::in
   return tensor;
 }
 
+Result<std::vector<std::int32_t>> Checkpoint::read_ids(const std::string& name) const {
+  const auto found = state_->tensors.find(name);
+  if (found == state_->tensors.end())
+    return Error{ErrorCode::NotFound, fmt::format("{}: there is no tensor '{}'", state_->path, name)};
+  const TensorEntry& entry = found->second.entry;
+  if (entry.dtype != "I32" || entry.shape.size() != 1)
+    return Error{ErrorCode::Mismatch,
+                 fmt::format("{}: tensor '{}' is {} with {} dimensions, token ids are I32 with one",
+                             state_->path, name, entry.dtype, entry.shape.size())};
+  const auto stored =
+      state_->shards[found->second.shard].file.bytes().subspan(entry.begin, entry.end - entry.begin);
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(entry.shape[0]));
+  if (!stored.empty()) std::memcpy(ids.data(), stored.data(), stored.size());
+  return ids;
+}
+
 const std::string& Checkpoint::sha256() const {
   std::call_once(state_->hashed, [this] {
     const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
