@@ -16,7 +16,8 @@ class SelectionModel : public QObject {
     ProblemIndex = 16,
     CompletionIndex = 32,
     K = 64,
-    Seconds = 128
+    Seconds = 128,
+    Linked = 256
   };
   Q_DECLARE_FLAGS(Fields, Field)
 

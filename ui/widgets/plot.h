@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include <qcustomplot.h>
 
@@ -22,10 +23,14 @@ class Plot : public QCustomPlot {
   Q_OBJECT
  public:
   explicit Plot(const QString& objectName, QWidget* parent = nullptr);
+  ~Plot() override;
 
+  /// Printed above the axes, and the name a screen reader says. It takes no cell of plotLayout().
   void setTitle(const QString& title);
+  QString title() const;
   /// Shown over an empty plot: says what to do to fill it. Empty string hides it.
   void setEmptyText(const QString& text);
+  QString emptyText() const;
   /// One generated sentence for screen readers.
   void setSummary(const QString& sentence);
   void setTableSource(std::function<PlotTable()> source);
@@ -33,10 +38,17 @@ class Plot : public QCustomPlot {
   /// Line printed at the foot of every export: version, session, models, seed, hardware, LIVE or REPLAY,
   /// date.
   static void setProvenance(const QString& line);
+  static QString provenance();
 
   /// By suffix: .png, .svg, .pdf (light palette on white whatever the theme, provenance footer) or .csv.
   /// Returns an error sentence or an empty string.
   QString exportTo(const QString& path);
+  /// The picture of an export, `scale` device pixels per point.
+  QImage exportImage(double scale = 2.0);
+  /// The numbers as text: UTF-8, commas, one header line.
+  QByteArray csv() const;
+  /// Opens the table twin, a window of its own.
+  void showTable();
 
   /// Pen of a side: teacher solid, student dashed; width 2 (3 in presenter mode).
   static QPen sidePen(int side, bool emphasised = true);
@@ -46,12 +58,19 @@ class Plot : public QCustomPlot {
 
  protected:
   void contextMenuEvent(QContextMenuEvent* event) override;
-  void resizeEvent(QResizeEvent* event) override;
+  void paintEvent(QPaintEvent* event) override;
 
  private:
   void applyTheme();
+  void askAndExport(const QString& suffix);
+  void paintOverlay(QPainter& painter) const;
+  void paintExport(QCPPainter& painter, QSize plotSize, int footerHeight);
+  template <typename Paint>
+  void withExportLook(Paint paint);
+  QSize exportSize() const;
+
   struct Private;
-  Private* d = nullptr;
+  std::unique_ptr<Private> d;
 };
 
 }  // namespace tandem::ui
