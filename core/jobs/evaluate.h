@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/provenance.h"
 #include "core/base/result.h"
 #include "core/generation/generate.h"
 #include "core/problems/problems.h"
@@ -46,8 +47,5 @@ struct EvaluateRequest {
 /// holds runs of these models with other settings.
 Status evaluate(const EvaluateRequest& request, Session& session, RunObserver* observer = nullptr,
                 std::stop_token stop = {});
-
-/// "AMD EPYC, 2 threads": the processor's name from the system, and the threads used.
-std::string device_name(int threads);
 
 }  // namespace tandem

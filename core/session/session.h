@@ -1,6 +1,7 @@
 // A session: one SQLite file (.tandem, WAL) that holds everything a window or a command shows, written as
-// results arrive. Thread-safe: every method may be called from any thread; writes are committed at least once
-// a second by flush().
+// results arrive. Thread-safe: every method may be called from any thread. Writes gather in one transaction
+// that the session commits by itself less than a second after the first of them, so a killed process loses at
+// most one second.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,11 @@ struct SessionModel {
   std::string config_json;
   std::string info_json;  // parameters, layers, cache and state bytes: what ModelInfo says
 };
+
+/// ModelInfo as stored in info_json and printed by `tandem-cli info --json`; config_json and path are apart.
+std::string to_json(const ModelInfo& info);
+/// What a stored model's ModelInfo said. Errors: BadFormat, naming the field.
+Result<ModelInfo> model_info(const SessionModel& model);
 
 struct SessionProblem {
   std::int64_t id = 0;  // row id
@@ -73,6 +79,13 @@ struct SessionCompletion {
   std::optional<double> score;  // verifier, in [0, 1]
 };
 
+/// The grader's verdict on a completion. What was cut by the budget or by the user is not graded: no answer.
+struct Verdict {
+  std::optional<std::string> answer;
+  bool correct = false;
+};
+Verdict judge(const SessionProblem& problem, const Completion& completion);
+
 /// Prefill and end of one problem in one run.
 struct ProblemTiming {
   std::int64_t run_id = 0;
@@ -109,36 +122,46 @@ struct HumanVote {
 
 class Session {
  public:
-  /// Creates a file (refuses an existing one), or opens one. `read_only` never writes, not even journals.
-  /// Errors: NotFound, BadFormat (not a session, damaged), Unsupported (newer schema: only read_only works),
-  /// Io.
+  /// Creates a file. Errors: InvalidArgument (it exists already), Io.
   static Result<std::shared_ptr<Session>> create(const std::string& path);
+  /// Opens a file. `read_only` never writes: a file without a journal (nobody is writing it) is read alone,
+  /// one with a journal through it. Errors: NotFound, BadFormat (not a session, damaged), Unsupported (newer
+  /// schema: only read_only works), Io.
   static Result<std::shared_ptr<Session>> open(const std::string& path, bool read_only = false);
+  /// Commits what is pending.
   ~Session();
 
   const std::string& path() const;
   bool read_only() const;
 
-  // Writers. Errors: Io (disk full, permission), with the file's name.
-  Result<std::int64_t> add_model(
-      const ModelInfo& info);  // returns the existing row for the same sha256 and name
-  Result<std::int64_t> add_problem(const ProblemSet& set,
-                                   const Problem& p);  // likewise for the same set and index
+  // Writers. Errors: InvalidArgument (the session is read-only; an id that is not in it), Io (disk full,
+  // permission), with the file's name. After an Io error nothing more is accepted: what was not committed is
+  // lost, and rows that rest on it would be wrong. Open the file again to go on.
+
+  /// Returns the existing row for the same sha256 and name.
+  Result<std::int64_t> add_model(const ModelInfo& info);
+  /// Returns the existing row for the same set and index. Errors: Mismatch when that one reads otherwise.
+  Result<std::int64_t> add_problem(const ProblemSet& set, const Problem& problem);
   Result<std::int64_t> add_run(std::int64_t model_id, const RunSettings& settings, const std::string& device);
   Status finish_run(std::int64_t run_id);
   Status add_completion(const SessionCompletion& completion);  // replaces the same (run, problem, index)
   Status add_timing(const ProblemTiming& timing);              // replaces the same (run, problem)
   Status add_samples(std::span<const ThroughputSample> samples);
+  /// Forgets a problem's completions, samples and timing in one run, before it is run again.
+  Status clear_problem(std::int64_t run_id, std::int64_t problem_id);
+  /// Stores the stacks of every layer as float16; beyond +-65504 they become infinite.
   Status add_matrices(std::int64_t model_id, const Capture& capture);
   Status add_vote(const HumanVote& vote);
+  /// Errors: NotFound when there is no such completion.
   Status set_override(std::int64_t run_id, std::int64_t problem_id, int index, std::optional<bool> correct,
                       const std::string& note);
   Status set_note(const std::string& key, const std::string& text);
   Status add_benchmark(const std::string& json);  // one `bench` result, as printed with --json
-  /// Commits what was added. Called by the session itself once a second while there is something to commit.
+  /// Commits what was added, now.
   Status flush();
 
-  // Readers: see committed and pending rows alike.
+  // Readers: see committed and pending rows alike, in the order of ids or indices; timings, samples (of a
+  // problem) and votes as added. Errors: BadFormat (damaged), Io.
   Result<std::vector<SessionModel>> models() const;
   Result<std::vector<SessionProblem>> problems() const;
   Result<std::vector<SessionRun>> runs() const;
@@ -153,17 +176,18 @@ class Session {
   Result<std::vector<std::string>> benchmarks() const;
 
  private:
-  struct State;
+  class State;
   explicit Session(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
-/// Integrity, foreign keys, schema, and that every verdict can be computed again. Returns sentences, one per
-/// finding; empty = sound.
+/// Integrity, foreign keys, schema, that problems marked complete are, and that every verdict can be computed
+/// again. Returns sentences, one per finding; empty = sound. Errors: those of open().
 Result<std::vector<std::string>> verify_session(const std::string& path);
 
-/// Joins shards of one evaluation into a new file. Errors: Mismatch when settings or models differ in a way
-/// that forbids joining.
+/// Joins shards of one evaluation into a new file: runs of the same model and settings become one. Errors:
+/// InvalidArgument (no input, the output exists), Mismatch (settings, problems or completions of the same
+/// name differ), those of open(). On an error there is no output file.
 Status merge_sessions(std::span<const std::string> inputs, const std::string& output);
 
 }  // namespace tandem

@@ -1,0 +1,21 @@
+// The tables of a session file, version 1, and what marks a file as a session.
+#pragma once
+
+#include "core/session/sqlite.h"
+
+namespace tandem {
+
+/// "TNDM": PRAGMA application_id, bytes 68..71 of the file.
+inline constexpr std::int64_t kSessionApplicationId = 0x544E444D;
+
+/// Fills an empty database. Errors: Io.
+Status create_schema(sqlite::Database& database);
+
+/// Opens a file and checks that it is a session and undamaged. Errors: NotFound, BadFormat, Io.
+Result<std::unique_ptr<sqlite::Database>> open_session_database(const std::string& path,
+                                                                sqlite::Database::Mode mode);
+
+/// What a newer version wrote may be read but not added to or joined. Errors: Unsupported.
+Status refuse_newer_schema(sqlite::Database& database);
+
+}  // namespace tandem
