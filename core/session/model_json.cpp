@@ -1,10 +1,12 @@
 // ModelInfo as JSON, for sessions and for the command line.
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "core/base/json.h"
 #include "core/session/session.h"
 
 namespace tandem {
@@ -24,56 +26,25 @@ json layer_json(const LayerInfo& layer) {
           {"state_bytes", layer.state_bytes}};
 }
 
-/// Reads fields of one object; remembers the first that is missing or of another type.
-class Fields {
- public:
-  Fields(const json& object, std::string where) : object_(object), where_(std::move(where)) {}
+/// A field that counts something.
+Status read_count(const JsonFields& fields, const char* name, std::int64_t& value) {
+  TANDEM_TRY(value, fields.integer(name, 0, std::numeric_limits<std::int64_t>::max()));
+  return {};
+}
 
-  void read(const char* name, std::int64_t& value) {
-    if (const json* field = find(name, &json::is_number_integer)) value = field->get<std::int64_t>();
-  }
-  void read(const char* name, std::string& value) {
-    if (const json* field = find(name, &json::is_string)) value = field->get<std::string>();
-  }
-  const json* array(const char* name) { return find(name, &json::is_array); }
-
-  void refuse(const char* name) {
-    if (status_)
-      status_ = Error{ErrorCode::BadFormat,
-                      fmt::format("{}: field '{}' is missing or not of its type", where_, name)};
-  }
-  const Status& status() const { return status_; }
-
- private:
-  const json* find(const char* name, bool (json::*is_type)() const noexcept) {
-    const auto field = object_.find(name);
-    if (field != object_.end() && ((*field).*is_type)()) return &*field;
-    refuse(name);
-    return nullptr;
-  }
-
-  const json& object_;
-  std::string where_;
-  Status status_;
-};
-
-LayerInfo read_layer(Fields& fields) {
+Result<LayerInfo> read_layer(const JsonFields& fields) {
   LayerInfo layer;
-  std::string mixer;
-  fields.read("mixer", mixer);
+  TANDEM_TRY(const std::string mixer, fields.text("mixer"));
   const auto kind = std::find_if(kMixerKinds.begin(), kMixerKinds.end(),
                                  [&mixer](MixerKind k) { return mixer == mixer_kind_name(k); });
-  if (kind == kMixerKinds.end()) {
-    fields.refuse("mixer");
-  } else {
-    layer.mixer = *kind;
-  }
-  fields.read("nheads", layer.nheads);
-  fields.read("nheads_kv", layer.nheads_kv);
-  fields.read("headdim", layer.headdim);
-  fields.read("dstate", layer.dstate);
-  fields.read("cache_bytes_per_token", layer.cache_bytes_per_token);
-  fields.read("state_bytes", layer.state_bytes);
+  if (kind == kMixerKinds.end()) return fields.wrong("mixer", "the name of a kind of mixer");
+  layer.mixer = *kind;
+  TANDEM_RETURN_IF_ERROR(read_count(fields, "nheads", layer.nheads));
+  TANDEM_RETURN_IF_ERROR(read_count(fields, "nheads_kv", layer.nheads_kv));
+  TANDEM_RETURN_IF_ERROR(read_count(fields, "headdim", layer.headdim));
+  TANDEM_RETURN_IF_ERROR(read_count(fields, "dstate", layer.dstate));
+  TANDEM_RETURN_IF_ERROR(read_count(fields, "cache_bytes_per_token", layer.cache_bytes_per_token));
+  TANDEM_RETURN_IF_ERROR(read_count(fields, "state_bytes", layer.state_bytes));
   return layer;
 }
 
@@ -91,6 +62,7 @@ std::string to_json(const ModelInfo& info) {
                        {"d_model", info.d_model},
                        {"d_ff", info.d_ff},
                        {"max_context", info.max_context},
+                       {"eos_ids", info.eos_ids},
                        {"cache_bytes_per_token", info.cache_bytes_per_token()},
                        {"state_bytes", info.state_bytes()},
                        {"layers", std::move(layers)}};
@@ -99,29 +71,30 @@ std::string to_json(const ModelInfo& info) {
 
 Result<ModelInfo> model_info(const SessionModel& model) {
   const std::string where = fmt::format("the stored description of model '{}'", model.name);
-  const json object = json::parse(model.info_json, nullptr, false);
-  if (!object.is_object()) return Error{ErrorCode::BadFormat, where + " is not a JSON object"};
+  TANDEM_TRY(const json object, parse_json_object(model.info_json, where));
   ModelInfo info;
   info.name = model.name;
   info.family = model.family;
   info.path = model.path;
   info.sha256 = model.sha256;
   info.config_json = model.config_json;
-  Fields fields(object, where);
-  fields.read("parameters", info.parameters);
-  fields.read("weight_bytes", info.weight_bytes);
-  fields.read("vocab", info.vocab);
-  fields.read("d_model", info.d_model);
-  fields.read("d_ff", info.d_ff);
-  fields.read("max_context", info.max_context);
-  if (const json* layers = fields.array("layers")) {
-    for (const json& layer : *layers) {
-      Fields layer_fields(layer, fmt::format("{}, layer {}", where, info.layers.size()));
-      info.layers.push_back(read_layer(layer_fields));
-      TANDEM_RETURN_IF_ERROR(layer_fields.status());
-    }
+  const JsonFields fields(object, where);
+  TANDEM_RETURN_IF_ERROR(read_count(fields, "parameters", info.parameters));
+  TANDEM_RETURN_IF_ERROR(read_count(fields, "weight_bytes", info.weight_bytes));
+  TANDEM_RETURN_IF_ERROR(read_count(fields, "vocab", info.vocab));
+  TANDEM_RETURN_IF_ERROR(read_count(fields, "d_model", info.d_model));
+  TANDEM_RETURN_IF_ERROR(read_count(fields, "d_ff", info.d_ff));
+  TANDEM_RETURN_IF_ERROR(read_count(fields, "max_context", info.max_context));
+  TANDEM_TRY(const json* layers, fields.array("layers"));
+  for (const json& layer : *layers) {
+    const std::string layer_where = fmt::format("{}, layer {}", where, info.layers.size());
+    TANDEM_TRY(info.layers.emplace_back(), read_layer(JsonFields(layer, layer_where)));
   }
-  TANDEM_RETURN_IF_ERROR(fields.status());
+  TANDEM_TRY(const json* eos_ids, fields.array("eos_ids"));
+  for (const json& id : *eos_ids) {
+    if (!id.is_number_integer()) return fields.wrong("eos_ids", "token ids");
+    info.eos_ids.push_back(id.get<std::int32_t>());
+  }
   return info;
 }
 

@@ -78,7 +78,18 @@ CREATE TABLE benchmark(id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT;
 )sql";
 
 /// A page that is missing or that holds something else shows here, not in the middle of a view.
-Status check_pages(sqlite::Database& database) {
+/// `has_journal`: then the last page may be in the journal only.
+Status check_pages(sqlite::Database& database, bool has_journal) {
+  if (!has_journal) {
+    TANDEM_TRY(const std::int64_t page_bytes, database.query_integer("PRAGMA page_size"));
+    std::error_code ignored;
+    const auto bytes = static_cast<std::int64_t>(std::filesystem::file_size(database.path(), ignored));
+    if (bytes % page_bytes != 0)
+      return Error{
+          ErrorCode::BadFormat,
+          fmt::format("{} is damaged: it has {} bytes, which is no whole number of pages of {} bytes",
+                      database.path(), bytes, page_bytes)};
+  }
   std::string finding;
   TANDEM_RETURN_IF_ERROR(
       database.query("PRAGMA quick_check(1)", [&finding](const sqlite::Row& row) { finding = row.text(0); }));
@@ -98,18 +109,19 @@ Status create_schema(sqlite::Database& database) {
   return database.execute("COMMIT");
 }
 
-Result<std::unique_ptr<sqlite::Database>> open_session_database(const std::string& path,
-                                                                sqlite::Database::Mode mode) {
+Result<std::unique_ptr<sqlite::Database>> open_session_database(const std::string& path, bool read_only) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return Error{ErrorCode::NotFound, path + " does not exist"};
   if (std::filesystem::is_directory(path, ignored))
     return Error{ErrorCode::BadFormat, path + " is a folder, a session is a file"};
-  TANDEM_TRY(auto database, sqlite::Database::open(path, mode));
+  const bool has_journal = sqlite::reading_mode(path) == sqlite::Database::Mode::ReadOnly;
+  TANDEM_TRY(auto database, sqlite::Database::open(path, read_only ? sqlite::reading_mode(path)
+                                                                   : sqlite::Database::Mode::ReadWrite));
   TANDEM_TRY(const std::int64_t application, database->query_integer("PRAGMA application_id"));
   if (application != kSessionApplicationId)
     return Error{ErrorCode::BadFormat,
                  path + " is not a Tandem session: it is another program's SQLite database"};
-  TANDEM_RETURN_IF_ERROR(check_pages(*database));
+  TANDEM_RETURN_IF_ERROR(check_pages(*database, has_journal));
   return database;
 }
 

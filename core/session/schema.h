@@ -12,8 +12,7 @@ inline constexpr std::int64_t kSessionApplicationId = 0x544E444D;
 Status create_schema(sqlite::Database& database);
 
 /// Opens a file and checks that it is a session and undamaged. Errors: NotFound, BadFormat, Io.
-Result<std::unique_ptr<sqlite::Database>> open_session_database(const std::string& path,
-                                                                sqlite::Database::Mode mode);
+Result<std::unique_ptr<sqlite::Database>> open_session_database(const std::string& path, bool read_only);
 
 /// What a newer version wrote may be read but not added to or joined. Errors: Unsupported.
 Status refuse_newer_schema(sqlite::Database& database);

@@ -123,8 +123,7 @@ Result<std::shared_ptr<Session>> Session::create(const std::string& path) {
 }
 
 Result<std::shared_ptr<Session>> Session::open(const std::string& path, bool read_only) {
-  const auto mode = read_only ? sqlite::reading_mode(path) : sqlite::Database::Mode::ReadWrite;
-  TANDEM_TRY(auto database, open_session_database(path, mode));
+  TANDEM_TRY(auto database, open_session_database(path, read_only));
   if (!read_only) TANDEM_RETURN_IF_ERROR(refuse_newer_schema(*database));
   if (!read_only) TANDEM_RETURN_IF_ERROR(database->execute(kWriterSettings));
   return std::shared_ptr<Session>(new Session(std::make_unique<State>(std::move(database), read_only)));

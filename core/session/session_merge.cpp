@@ -146,7 +146,7 @@ Status merge_sessions(std::span<const std::string> inputs, const std::string& ou
   if (inputs.empty())
     return Error{ErrorCode::InvalidArgument, "no session to merge was named, at least one is needed"};
   for (const std::string& input : inputs) {
-    TANDEM_TRY(const auto database, open_session_database(input, sqlite::reading_mode(input)));
+    TANDEM_TRY(const auto database, open_session_database(input, true));
     TANDEM_RETURN_IF_ERROR(refuse_newer_schema(*database));
   }
   TANDEM_TRY(auto created, Session::create(output));

@@ -32,7 +32,7 @@ class Findings {
 };
 
 Status check_database(const std::string& path, Findings& findings) {
-  TANDEM_TRY(const auto database, open_session_database(path, sqlite::reading_mode(path)));
+  TANDEM_TRY(const auto database, open_session_database(path, true));
   TANDEM_RETURN_IF_ERROR(database->query("PRAGMA integrity_check", [&](const sqlite::Row& row) {
     if (row.text(0) != "ok") findings.add("the file is damaged: " + row.text(0));
   }));

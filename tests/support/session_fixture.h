@@ -29,6 +29,7 @@ inline ModelInfo some_model(const std::string& name, MixerKind mixer) {
   info.d_model = 32;
   info.d_ff = 64;
   info.max_context = 512;
+  info.eos_ids = {2, 5};
   info.layers.push_back({mixer, 4, 2, 8, mixer == MixerKind::Attention ? 0 : 16, 128, 2048});
   return info;
 }

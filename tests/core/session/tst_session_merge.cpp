@@ -17,14 +17,16 @@ namespace {
 constexpr int kProblems = 5;
 constexpr int kCompletions = 3;
 
+RunSettings few_completions() {
+  RunSettings settings;
+  settings.completions = kCompletions;
+  return settings;
+}
+
 struct ShardOptions {
   int shard = 0;
   int shards = 2;
-  RunSettings settings = [] {
-    RunSettings settings;
-    settings.completions = kCompletions;
-    return settings;
-  }();
+  RunSettings settings = few_completions();
   std::string device = "machine A";
   ProblemSet set = some_problems(kProblems);
 };
@@ -95,7 +97,8 @@ class TestSessionMerge : public QObject {
     REQUIRE_OK(runs);
     QCOMPARE(runs->size(), 2U);
     std::map<std::int64_t, SessionProblem> problems;
-    for (const SessionProblem& problem : *(*session)->problems()) problems.emplace(problem.id, problem);
+    const auto rows = (*session)->problems();
+    for (const SessionProblem& problem : *rows) problems.emplace(problem.id, problem);
     for (const SessionRun& run : *runs) {
       QVERIFY(run.finished);
       QCOMPARE(run.device, std::string("machine A; machine B"));
@@ -201,7 +204,7 @@ class TestSessionMerge : public QObject {
         << QByteArray("DELETE FROM completion WHERE completion_index = 2") << "2 of 3 completions";
     QTest::newRow("reference") << QByteArray("DELETE FROM problem WHERE id = 1") << "does not exist";
     QTest::newRow("grader") << QByteArray("UPDATE run SET grader = '0'") << "version 0 of the grader";
-    QTest::newRow("model") << QByteArray("UPDATE model SET info_json = '{}'") << "field 'parameters'";
+    QTest::newRow("model") << QByteArray("UPDATE model SET info_json = '{}'") << "'parameters'";
     QTest::newRow("times") << QByteArray("UPDATE completion SET finish_s = 0") << "before its first token";
   }
 
