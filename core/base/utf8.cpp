@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace tandem {
 
@@ -26,6 +27,56 @@ bool is_utf8(std::string_view bytes) {
     at += length;
   }
   return true;
+}
+
+namespace {
+constexpr const char* kReplacement = "\uFFFD";
+}
+
+void Utf8Repair::begin(unsigned char lead, std::string& text) {
+  if (lead < 0x80) {
+    text += static_cast<char>(lead);
+    return;
+  }
+  if (lead < 0xC2 || lead > 0xF4) {
+    text += kReplacement;
+    return;
+  }
+  held_ = static_cast<char>(lead);
+  missing_ = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+  // Overlong forms, surrogates and values above U+10FFFF show in the second byte.
+  low_ = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  high_ = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+}
+
+std::string Utf8Repair::push(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes) {
+    const auto value = static_cast<unsigned char>(byte);
+    if (missing_ == 0) {
+      begin(value, text);
+    } else if (value < low_ || value > high_) {
+      text += finish();
+      begin(value, text);
+    } else {
+      held_ += byte;
+      low_ = 0x80;
+      high_ = 0xBF;
+      if (--missing_ == 0) text += std::exchange(held_, {});
+    }
+  }
+  return text;
+}
+
+std::string Utf8Repair::finish() {
+  held_.clear();
+  return std::exchange(missing_, 0) == 0 ? std::string() : kReplacement;
+}
+
+std::string repair_utf8(std::string_view bytes) {
+  Utf8Repair repair;
+  std::string text = repair.push(bytes);
+  return text += repair.finish();
 }
 
 }  // namespace tandem

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/base/utf8.h"
 
 namespace tandem {
 
@@ -26,10 +27,15 @@ class Tokenizer {
   /// becomes U+FFFD.
   virtual std::string decode(std::span<const std::int32_t> ids, bool with_special = false) const = 0;
 
+  /// What `id` adds to a text in which `previous` was the last id that added anything (none: -1). Nothing for
+  /// a special token. May begin or end inside a UTF-8 sequence.
+  virtual std::string bytes_after(std::int32_t previous, std::int32_t id) const = 0;
+
   /// One token as it is to be shown on an axis: its text, unescaped, without joining rules ("▁" and byte
   /// marks undone).
   virtual std::string piece(std::int32_t id) const = 0;
 
+  /// Ids are 0 .. vocab_size() - 1. Ids outside, which a padded model can produce, decode to nothing.
   virtual std::int64_t vocab_size() const = 0;
   virtual std::optional<std::int32_t> id_of(std::string_view token) const = 0;
   virtual bool is_special(std::int32_t id) const = 0;
@@ -46,8 +52,8 @@ class StreamDecoder {
 
  private:
   const Tokenizer* tokenizer_;
-  std::vector<std::int32_t> ids_;
-  std::string emitted_;
+  std::int32_t previous_ = -1;
+  Utf8Repair repair_;
 };
 
 /// Reads tokenizer.json: byte-level BPE (with the Llama-3 or a plain ByteLevel pre-tokenizer) or WordLevel.
