@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "core/grading/equality.h"
 #include "core/statistics/draw.h"
 
 namespace tandem {
@@ -226,16 +227,18 @@ double exact_majority(std::span<const Vote> votes, std::int64_t k) {
 
 std::vector<int> group_answers(AnswerKind kind, std::span<const std::optional<std::string>> answers) {
   std::vector<int> groups(answers.size(), -1);
-  std::vector<std::string_view> firsts;             // first member of each group
+  std::vector<grading::AnswerForm> firsts;          // first member of each group
   std::unordered_map<std::string_view, int> known;  // the same text need not be compared again
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    if (!answers[i].has_value() || !answers_equal(kind, *answers[i], *answers[i])) continue;
-    const auto [entry, is_new] = known.try_emplace(*answers[i], 0);
+    if (!answers[i].has_value()) continue;
+    const auto [entry, is_new] = known.try_emplace(*answers[i], -1);
     if (is_new) {
-      const auto equals = [&](std::string_view first) { return answers_equal(kind, first, *answers[i]); };
-      const auto found = std::find_if(firsts.begin(), firsts.end(), equals);
+      grading::AnswerForm form = grading::parse_answer(kind, *answers[i]);
+      if (!grading::equal(form, form)) continue;  // empty: no answer
+      const auto same = [&](const grading::AnswerForm& first) { return grading::equal(first, form); };
+      const auto found = std::find_if(firsts.begin(), firsts.end(), same);
       entry->second = static_cast<int>(found - firsts.begin());
-      if (found == firsts.end()) firsts.emplace_back(*answers[i]);
+      if (found == firsts.end()) firsts.push_back(std::move(form));
     }
     groups[i] = entry->second;
   }

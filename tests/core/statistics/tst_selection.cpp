@@ -123,6 +123,15 @@ class TestSelection : public QObject {
     QNEAR(best_of_at_k(worked_votes(), k).value(), best, 1e-14);
   }
 
+  void answers_are_grouped_as_graded() {
+    using Answers = std::vector<std::optional<std::string>>;
+    const Answers answers = {"1,200", "7", std::nullopt, "1200", "", "7.0", "7", " ", "1200 dollars"};
+    QCOMPARE(group_answers(AnswerKind::Gsm8k, answers), (std::vector<int>{0, 1, -1, 0, -1, 1, 1, -1, 0}));
+    const Answers maths = {"\\frac12", "(1,2)", "0.5", "(2,1)", "( 1, 2 )"};
+    QCOMPARE(group_answers(AnswerKind::Math, maths), (std::vector<int>{0, 1, 0, 2, 1}));
+    QVERIFY(group_answers(AnswerKind::Math, {}).empty());
+  }
+
   void majority_by_polynomial() {
     const auto small = votes_of(4, {5, 3}, 0);
     const std::vector<std::pair<int, double>> small_expected = {
