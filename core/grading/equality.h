@@ -22,8 +22,8 @@ struct AnswerForm {
   std::vector<AnswerForm> parts;
 };
 
-/// Normalises and parses an extracted answer. Answers over 2,000 bytes are not parsed: they are compared as
-/// they stand.
+/// Normalises and parses an extracted answer. One of over 2,000 bytes, or of over 200 braces, brackets and
+/// commands, is not parsed: it is compared as it stands.
 AnswerForm parse_answer(AnswerKind kind, std::string_view answer);
 
 /// Symmetric. Numbers by value; the rest by text, then part by part; no algebra.
