@@ -57,6 +57,12 @@ struct Completion {
   double finish_s = 0;
 };
 
+/// Tokens sampled for a completion, its stop token included: the steps it took part in.
+inline std::int64_t sampled_tokens(const Completion& completion) {
+  return static_cast<std::int64_t>(completion.tokens.size()) +
+         (completion.finish == FinishReason::Eos ? 1 : 0);
+}
+
 struct TokenEvent {
   int index = 0;  // completion
   std::int32_t token = 0;

@@ -3,13 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
-#include "core/base/provenance.h"
 #include "core/base/result.h"
 #include "core/generation/generate.h"
 #include "core/problems/problems.h"
@@ -17,11 +16,14 @@
 
 namespace tandem {
 
-/// What a run reports while it goes. Called on decoding threads; implementations hand over to their own
-/// thread.
+/// What a run reports while it goes. Called on decoding threads, in mode "together" on one per model;
+/// implementations hand over to their own thread.
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
+  /// Once, before the first problem: pairs of a model and a problem that will be run, and those skipped
+  /// because the session has them complete.
+  virtual void on_plan(std::int64_t /*to_run*/, std::int64_t /*complete*/) {}
   /// side: index into EvaluateRequest::models.
   virtual void on_problem(int /*side*/, const Problem& /*problem*/, std::int64_t /*run_id*/,
                           std::int64_t /*problem_id*/) {}
@@ -42,9 +44,12 @@ struct EvaluateRequest {
 };
 
 /// Takes turns (problem by problem, the order of models alternating) or, with settings.mode == "together",
-/// both at once, each on half the threads. Problems that the session already has complete for a model are
-/// skipped: a killed run resumes. Errors: those of generate() and of the session; Mismatch when the session
-/// holds runs of these models with other settings.
+/// both at once, each on its share of the threads (at least one). settings.threads == 0 means all of the
+/// machine's. Problems that the session already has complete for a model are skipped, others are run whole: a
+/// killed run resumes. Completions are graded as they finish. A stop is no error: what finished is kept, and
+/// the problem it interrupts is not marked complete. Errors: InvalidArgument (no model, a model twice, no
+/// problem, shard outside shards), Mismatch (the session holds a run of one of the models with other
+/// settings, or other problems under the same name), those of generate() and of the session.
 Status evaluate(const EvaluateRequest& request, Session& session, RunObserver* observer = nullptr,
                 std::stop_token stop = {});
 

@@ -33,6 +33,14 @@ Status make_empty_file(const std::string& path) {
   return {};
 }
 
+Result<std::unique_ptr<sqlite::Database>> filled_database(const std::string& path,
+                                                          sqlite::Database::Mode mode) {
+  TANDEM_TRY(auto database, sqlite::Database::open(path, mode));
+  TANDEM_RETURN_IF_ERROR(database->execute(kWriterSettings));
+  TANDEM_RETURN_IF_ERROR(create_schema(*database));
+  return database;
+}
+
 }  // namespace
 
 Session::State::State(std::unique_ptr<sqlite::Database> database, bool read_only)
@@ -108,18 +116,17 @@ Status Session::flush() {
 
 Result<std::shared_ptr<Session>> Session::create(const std::string& path) {
   TANDEM_RETURN_IF_ERROR(make_empty_file(path));
-  const auto fill = [&path]() -> Result<std::unique_ptr<sqlite::Database>> {
-    TANDEM_TRY(auto database, sqlite::Database::open(path, sqlite::Database::Mode::ReadWrite));
-    TANDEM_RETURN_IF_ERROR(database->execute(kWriterSettings));
-    TANDEM_RETURN_IF_ERROR(create_schema(*database));
-    return database;
-  };
-  auto database = fill();
+  auto database = filled_database(path, sqlite::Database::Mode::ReadWrite);
   if (!database) {
     sqlite::remove_database(path);
     return database.error();
   }
   return std::shared_ptr<Session>(new Session(std::make_unique<State>(*std::move(database), false)));
+}
+
+Result<std::shared_ptr<Session>> Session::in_memory() {
+  TANDEM_TRY(auto database, filled_database(":memory:", sqlite::Database::Mode::Memory));
+  return std::shared_ptr<Session>(new Session(std::make_unique<State>(std::move(database), false)));
 }
 
 Result<std::shared_ptr<Session>> Session::open(const std::string& path, bool read_only) {

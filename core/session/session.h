@@ -124,6 +124,8 @@ class Session {
  public:
   /// Creates a file. Errors: InvalidArgument (it exists already), Io.
   static Result<std::shared_ptr<Session>> create(const std::string& path);
+  /// A session that lives in memory and is gone with the object; path() is ":memory:".
+  static Result<std::shared_ptr<Session>> in_memory();
   /// Opens a file. `read_only` never writes: a file without a journal (nobody is writing it) is read alone,
   /// one with a journal through it. Errors: NotFound, BadFormat (not a session, damaged), Unsupported (newer
   /// schema: only read_only works), Io.

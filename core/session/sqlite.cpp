@@ -77,6 +77,8 @@ std::string Database::uri(const std::string& path, Mode mode) {
       return uri + "?mode=rw";
     case Mode::ReadOnly:
       return uri + "?mode=ro";
+    case Mode::Memory:
+      return uri + "?mode=memory";
     case Mode::Immutable:
       return uri + "?mode=ro&immutable=1";
   }

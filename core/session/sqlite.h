@@ -48,9 +48,11 @@ class Database {
   enum class Mode {
     ReadWrite,
     ReadOnly,   // sees what other processes commit; may need the journal's shared-memory file
+    Memory,     // a new database that is gone with the connection
     Immutable,  // touches nothing but the file itself, which nobody else may be writing
   };
-  /// Opens an existing file. SQLite reads nothing yet: a file that is no database fails at the first query.
+  /// Opens an existing file, or memory. SQLite reads nothing yet: a file that is no database fails at the
+  /// first query.
   static Result<std::unique_ptr<Database>> open(const std::string& path, Mode mode);
   /// The path as SQLite's file: URI, for ATTACH.
   static std::string uri(const std::string& path, Mode mode);
