@@ -2,46 +2,22 @@
 // GUI thread; the job's threads hand their events over in batches, one batch a frame.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <vector>
 
 #include <QObject>
 #include <QString>
 #include <QStringList>
-#include <QVector>
 
 #include "core/jobs/evaluate.h"
 #include "core/models/model.h"
 #include "core/problems/problems.h"
 #include "core/session/session.h"
+#include "ui/live_batch.h"
 #include "ui/selection_model.h"
 #include "ui/theme.h"
 
 namespace tandem::ui {
-
-struct LiveToken {
-  int side = 0;
-  int completion = 0;
-  QString text;
-  float logprob = 0;
-};
-struct LiveStep {
-  int side = 0;
-  tandem::StepSample sample;
-};
-struct LivePrefill {
-  int side = 0;
-  double seconds = 0;
-  std::int64_t tokens = 0;
-};
-/// Everything that happened since the last frame, in order within each kind.
-struct LiveBatch {
-  QVector<LivePrefill> prefills;
-  QVector<LiveStep> steps;
-  QVector<LiveToken> tokens;
-  std::vector<std::pair<int, tandem::SessionCompletion>> completions;  // side, completion
-};
 
 class Workspace : public QObject {
   Q_OBJECT
@@ -52,23 +28,36 @@ class Workspace : public QObject {
 
   State state() const;
   SelectionModel& selection();
-  std::shared_ptr<const tandem::Model> model(
-      Side side) const;  // null while loading or in replay without weights
-  /// Name and info of a side also in replay, when the weights are not at hand.
+  /// Null while loading, or when the models of an opened session are not at hand.
+  std::shared_ptr<const tandem::Model> model(Side side) const;
+  /// Name of a side's model, also in replay, when the weights are not at hand.
   QString modelName(Side side) const;
+  /// The opened set (or the session's problems), followed by the problems typed by the user.
   const tandem::ProblemSet& problems() const;
   std::shared_ptr<tandem::Session> session() const;  // the live autosave session, or the opened one
+  /// The session's name for a window title: its file's stem, or an empty string.
+  QString sessionName() const;
   bool isReplay() const;
   const tandem::RunSettings& settings() const;
   void setSettings(const tandem::RunSettings& settings);
-  /// Run id of a side for the current settings in the session, or -1.
+  /// Run id of a side in the session, or -1.
   std::int64_t runId(Side side) const;
+  /// Row id in the session of a problem (position in problems()), or -1 when the session has nothing of it.
+  std::int64_t problemId(int position) const;
 
-  void openModels(const QString& teacher, const QString& student);  // loads on a worker thread
+  /// Loads on a worker thread. A bundled name, a folder or a file; an empty name keeps that side's model.
+  void openModels(const QString& teacher, const QString& student);
   void openProblems(const QString& nameOrPath);
-  void openSession(const QString& path);  // replay; a live run continues in a new session
+  /// Adds a problem without a known answer behind the others and selects it.
+  void addProblem(const QString& question);
+  void openSession(const QString& path);    // replay; a live run continues in a new session
+  void resumeSession(const QString& path);  // goes on recording into it
   void saveSessionAs(const QString& path);
-  /// Runs the selected problems (indices) with the current settings. Results go to session().
+  /// Leaves replay: the next run records anew with the loaded models.
+  void closeSession();
+  /// Asks, on a worker thread, for sessions that a killed process left behind; answered by interrupted().
+  void findInterrupted();
+  /// Runs the selected problems (positions in problems()) with the current settings. Results go to session().
   void startRun(const std::vector<std::int64_t>& problemIndices);
   void stop();
 
@@ -80,10 +69,12 @@ class Workspace : public QObject {
   void settingsChanged();
   void runStarted();  // clears the live views
   void problemStarted(int side, int problemIndex);
-  void live(const tandem::ui::LiveBatch& batch);  // at most once a frame
+  void live(const tandem::ui::LiveBatch& batch);  // at most once a frame and problem
   void runFinished();
-  void failed(const QString& sentence);  // one clear sentence for the status bar or an error card
+  void failed(const QString& sentence);    // one clear sentence for the status bar or an error card
+  void notified(const QString& sentence);  // what went well: "Saved …"
   void loadProgress(const QString& what, int percent);
+  void interrupted(const QString& path);
 
  private:
   struct Private;

@@ -88,6 +88,15 @@ Status Session::State::flush() {
   return commit();
 }
 
+Status Session::State::copy_to(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  TANDEM_RETURN_IF_ERROR(commit());  // VACUUM runs outside transactions
+  TANDEM_RETURN_IF_ERROR(make_empty_file(path));
+  Status status = database_->run("VACUUM INTO ?", std::string_view(path));
+  if (!status) sqlite::remove_database(path);
+  return status;
+}
+
 void Session::State::commit_when_due(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (wake_.wait(lock, stop, [this] { return due_.has_value(); })) {
@@ -112,6 +121,10 @@ bool Session::read_only() const {
 
 Status Session::flush() {
   return state_->flush();
+}
+
+Status Session::copy_to(const std::string& path) const {
+  return state_->copy_to(path);
 }
 
 Result<std::shared_ptr<Session>> Session::create(const std::string& path) {

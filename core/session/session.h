@@ -161,6 +161,9 @@ class Session {
   Status add_benchmark(const std::string& json);  // one `bench` result, as printed with --json
   /// Commits what was added, now.
   Status flush();
+  /// Writes the session as it is now to a new file; recording goes on in the old one. Errors: InvalidArgument
+  /// (the file exists already), Io.
+  Status copy_to(const std::string& path) const;
 
   // Readers: see committed and pending rows alike, in the order of ids or indices; timings, samples (of a
   // problem) and votes as added. Errors: BadFormat (damaged), Io.

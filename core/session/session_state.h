@@ -42,6 +42,7 @@ class Session::State {
   }
 
   Status flush();
+  Status copy_to(const std::string& path);
 
  private:
   // The mutex is held in all of these.

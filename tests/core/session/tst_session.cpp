@@ -297,6 +297,26 @@ class TestSession : public QObject {
     QVERIFY(refused.error().code == ErrorCode::InvalidArgument);
   }
 
+  void a_copy_holds_pending_rows_and_the_original_goes_on() {
+    const auto session = Session::create(path("original.tandem"));
+    REQUIRE_OK(session);
+    fill(**session);
+    REQUIRE_OK((*session)->copy_to(path("copy.tandem")));
+    REQUIRE_OK((*session)->set_note("later", "yes"));
+    const Status refused = (*session)->copy_to(path("copy.tandem"));
+    QVERIFY(!refused && refused.error().code == ErrorCode::InvalidArgument);
+
+    const auto copy = Session::open(path("copy.tandem"));
+    REQUIRE_OK(copy);
+    check_rows_of_a_run(**copy);
+    check_the_rest(**copy);
+    QCOMPARE((*copy)->notes()->count("later"), 0U);
+    REQUIRE_OK((*copy)->copy_to(path("copy of a copy.tandem")));
+    const auto read_only = Session::open(path("copy.tandem"), true);
+    REQUIRE_OK(read_only);
+    REQUIRE_OK((*read_only)->copy_to(path("copy of a reader.tandem")));
+  }
+
   void read_only_sees_what_a_writer_committed() {
     const auto writer = Session::create(path("shared.tandem"));
     REQUIRE_OK(writer);

@@ -1,0 +1,125 @@
+#include "ui/session_files.h"
+
+#include <algorithm>
+
+#include <QDateTime>
+#include <QDir>
+#include <QStandardPaths>
+
+namespace tandem::ui {
+namespace {
+
+QDir sessionFolder() {
+  const QString data = QStandardPaths::writableLocation(QStandardPaths::AppDataLocation);
+  QDir folder(data + QStringLiteral("/sessions"));
+  folder.mkpath(QStringLiteral("."));
+  return folder;
+}
+
+/// A free name, by date and time.
+QString newSessionPath() {
+  const QDir folder = sessionFolder();
+  const QString stem = QDateTime::currentDateTime().toString(QStringLiteral("yyyy-MM-dd HH.mm.ss"));
+  QString path = folder.filePath(stem + QStringLiteral(".tandem"));
+  for (int copy = 2; QFile::exists(path); ++copy) {
+    path = folder.filePath(QStringLiteral("%1 (%2).tandem").arg(stem).arg(copy));
+  }
+  return path;
+}
+
+std::unique_ptr<QLockFile> markOf(const QString& sessionPath) {
+  auto mark = std::make_unique<QLockFile>(sessionPath + QStringLiteral(".recording"));
+  mark->setStaleLockTime(0);  // stale only when its process is gone, however long that one runs
+  return mark;
+}
+
+bool hasModel(const std::vector<tandem::SessionModel>& models, const tandem::ModelInfo& info) {
+  return std::any_of(models.begin(), models.end(), [&](const tandem::SessionModel& stored) {
+    return stored.sha256 == info.sha256 && stored.name == info.name;
+  });
+}
+
+/// Whether every problem of `request` is complete in every one of the session's runs.
+tandem::Result<bool> isComplete(const OpenedSession& stored, const tandem::EvaluateRequest& request) {
+  for (const tandem::SessionRun& run : stored.runs) {
+    TANDEM_TRY(const auto timings, stored.session->timings(run.id));
+    for (const std::int64_t position : request.problems) {
+      const tandem::Problem& wanted = request.set.problems[static_cast<std::size_t>(position)];
+      const auto row = std::find_if(stored.problems.begin(), stored.problems.end(), [&](const auto& p) {
+        return p.set == request.set.name && p.problem.index == wanted.index;
+      });
+      if (row == stored.problems.end()) return false;
+      const bool complete = std::any_of(timings.begin(), timings.end(), [&](const tandem::ProblemTiming& t) {
+        return t.problem_id == row->id && t.complete;
+      });
+      if (!complete) return false;
+    }
+  }
+  return true;
+}
+
+tandem::Result<OpenedSession> readRows(std::shared_ptr<tandem::Session> session) {
+  OpenedSession opened;
+  TANDEM_TRY(opened.models, session->models());
+  TANDEM_TRY(opened.problems, session->problems());
+  TANDEM_TRY(opened.runs, session->runs());
+  opened.session = std::move(session);
+  return opened;
+}
+
+/// Whether `requests` may go to the session: same models, same settings, something left to do.
+tandem::Result<bool> fits(const OpenedSession& stored, const std::vector<tandem::EvaluateRequest>& requests) {
+  for (const tandem::EvaluateRequest& request : requests) {
+    const bool sameModels = stored.models.size() == request.models.size() &&
+                            std::all_of(request.models.begin(), request.models.end(), [&](const auto& model) {
+                              return hasModel(stored.models, model->info());
+                            });
+    const bool sameSettings =
+        std::all_of(stored.runs.begin(), stored.runs.end(),
+                    [&](const tandem::SessionRun& run) { return run.settings == request.settings; });
+    if (!sameModels || !sameSettings) return false;
+  }
+  for (const tandem::EvaluateRequest& request : requests) {
+    TANDEM_TRY(const bool complete, isComplete(stored, request));
+    if (!complete) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+tandem::Result<OpenedSession> readSession(const QString& path) {
+  auto session = tandem::Session::open(path.toStdString());
+  if (!session) session = tandem::Session::open(path.toStdString(), /*read_only=*/true);
+  if (!session) return session.error();
+  return readRows(*session);
+}
+
+tandem::Result<std::shared_ptr<tandem::Session>> sessionFor(
+    const std::shared_ptr<tandem::Session>& current, const std::vector<tandem::EvaluateRequest>& requests) {
+  if (current && !current->read_only()) {
+    TANDEM_TRY(const OpenedSession stored, readRows(current));
+    TANDEM_TRY(const bool good, fits(stored, requests));
+    if (good) return current;
+  }
+  return tandem::Session::create(newSessionPath().toStdString());
+}
+
+std::unique_ptr<QLockFile> markRecording(const QString& sessionPath) {
+  auto mark = markOf(sessionPath);
+  mark->tryLock(0);
+  return mark;
+}
+
+QStringList takeInterruptedSessions() {
+  const QDir folder = sessionFolder();
+  QStringList found;
+  for (const QFileInfo& entry : folder.entryInfoList({QStringLiteral("*.tandem")}, QDir::Files, QDir::Time)) {
+    const QString path = entry.absoluteFilePath();
+    const bool marked = QFile::exists(path + QStringLiteral(".recording"));
+    if (marked && markOf(path)->tryLock(0)) found << path;  // the lock, and so the mark, goes at once
+  }
+  return found;
+}
+
+}  // namespace tandem::ui

@@ -1,0 +1,447 @@
+#include "ui/workspace.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include <QFileInfo>
+#include <QTimer>
+#include <QtConcurrentRun>
+
+#include "core/base/provenance.h"
+#include "ui/run_job.h"
+#include "ui/session_files.h"
+#include "ui/widgets/plot.h"
+
+namespace tandem::ui {
+namespace {
+
+constexpr int kFrameMs = 16;
+
+using ModelPointer = std::shared_ptr<const tandem::Model>;
+using ProblemKey = std::pair<std::string, std::int64_t>;  // set, Problem::index
+
+/// Runs `work` on a worker thread and `done` with its result on the thread of `context`, unless that is gone.
+template <typename Work, typename Done>
+void background(QObject* context, Work work, Done done) {
+  QtConcurrent::run(std::move(work)).then(context, std::move(done));
+}
+
+struct LoadedModels {
+  std::array<ModelPointer, 2> models;  // null = keep
+  QString error;
+};
+
+LoadedModels loadModels(const std::array<QString, 2>& names) {
+  LoadedModels loaded;
+  for (std::size_t side = 0; side < names.size(); ++side) {
+    if (names[side].isEmpty()) continue;
+    auto model = tandem::open_model(names[side].toStdString());
+    if (model) {
+      loaded.models[side] = *model;
+    } else if (loaded.error.isEmpty()) {
+      loaded.error = QString::fromStdString(model.error().message);
+    }
+  }
+  return loaded;
+}
+
+/// A typed problem's index comes from its text, so that the same text draws the same completions.
+std::int64_t textIndex(const std::string& text) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return static_cast<std::int64_t>(hash & 0x7fffffff);
+}
+
+const std::string kTypedSet = "typed";
+
+}  // namespace
+
+struct Workspace::Private {
+  explicit Private(Workspace* owner) : q(owner) {}
+
+  void setProblems(tandem::ProblemSet next, std::vector<std::string> nextOrigins);
+  int position(const ProblemKey& key) const;
+  ProblemKey key(int at) const;
+  void adopt(OpenedSession opened);
+  void findModelsOf(const std::vector<tandem::SessionModel>& wanted);
+  std::vector<tandem::EvaluateRequest> requests(const std::vector<std::int64_t>& positions) const;
+  void frame();
+  void deliver(const RunJob::Segment& segment);
+  void finish(const std::optional<tandem::Error>& error);
+  void updateProvenance() const;
+
+  Workspace* q;
+  SelectionModel selection;
+  std::array<ModelPointer, 2> models;
+  std::array<QString, 2> recordedNames;  // of the opened session's models
+  std::array<std::string, 2> recordedHashes;
+  std::array<std::int64_t, 2> runIds{-1, -1};
+  std::map<ProblemKey, std::int64_t> problemIds;
+  tandem::ProblemSet problems;
+  std::vector<std::string> origins;  // per problem, the name of the set it came from
+  tandem::RunSettings settings;
+  std::shared_ptr<tandem::Session> session;
+  bool replay = false;
+  int loading = 0;
+  quint64 modelsGeneration = 0, problemsGeneration = 0, sessionGeneration = 0;
+  std::unique_ptr<RunJob> job;
+  QTimer frameClock;
+  mutable std::map<int, QString> devices;  // by threads: asking the system takes a file read
+};
+
+Workspace::Workspace(QObject* parent) : QObject(parent), d(std::make_unique<Private>(this)) {
+  d->settings.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  d->frameClock.setInterval(kFrameMs);
+  d->frameClock.setTimerType(Qt::PreciseTimer);
+  connect(&d->frameClock, &QTimer::timeout, this, [this] { d->frame(); });
+  for (auto signal : {&Workspace::stateChanged, &Workspace::modelsChanged, &Workspace::sessionChanged,
+                      &Workspace::settingsChanged}) {
+    connect(this, signal, this, [this] { d->updateProvenance(); });
+  }
+}
+
+Workspace::~Workspace() = default;
+
+Workspace::State Workspace::state() const {
+  if (d->job) return State::Running;
+  if (d->replay) return State::Replay;
+  if (d->loading > 0) return State::Loading;
+  return d->models[0] && d->models[1] ? State::Ready : State::Empty;
+}
+
+SelectionModel& Workspace::selection() {
+  return d->selection;
+}
+
+std::shared_ptr<const tandem::Model> Workspace::model(Side side) const {
+  const auto at = static_cast<std::size_t>(side);
+  const ModelPointer& loaded = d->models[at];
+  if (d->replay && loaded && loaded->info().sha256 != d->recordedHashes[at]) return nullptr;
+  return loaded;
+}
+
+QString Workspace::modelName(Side side) const {
+  const auto at = static_cast<std::size_t>(side);
+  if (d->replay) return d->recordedNames[at];
+  return d->models[at] ? QString::fromStdString(d->models[at]->info().name) : QString();
+}
+
+const tandem::ProblemSet& Workspace::problems() const {
+  return d->problems;
+}
+
+std::shared_ptr<tandem::Session> Workspace::session() const {
+  return d->session;
+}
+
+QString Workspace::sessionName() const {
+  return d->session ? QFileInfo(QString::fromStdString(d->session->path())).completeBaseName() : QString();
+}
+
+bool Workspace::isReplay() const {
+  return d->replay;
+}
+
+const tandem::RunSettings& Workspace::settings() const {
+  return d->settings;
+}
+
+void Workspace::setSettings(const tandem::RunSettings& settings) {
+  if (settings == d->settings) return;
+  d->settings = settings;
+  emit settingsChanged();
+}
+
+std::int64_t Workspace::runId(Side side) const {
+  return d->runIds[static_cast<std::size_t>(side)];
+}
+
+std::int64_t Workspace::problemId(int position) const {
+  if (position < 0 || position >= static_cast<int>(d->problems.problems.size())) return -1;
+  const auto row = d->problemIds.find(d->key(position));
+  return row == d->problemIds.end() ? -1 : row->second;
+}
+
+void Workspace::openModels(const QString& teacher, const QString& student) {
+  const quint64 generation = ++d->modelsGeneration;
+  ++d->loading;
+  emit loadProgress(tr("Loading %1").arg(QStringList{teacher, student}.join(QStringLiteral(" "))), 0);
+  emit stateChanged();
+  background(
+      this, [names = std::array{teacher, student}] { return loadModels(names); },
+      [this, generation](LoadedModels loaded) {
+        --d->loading;
+        if (generation == d->modelsGeneration) {
+          for (std::size_t side = 0; side < loaded.models.size(); ++side) {
+            if (loaded.models[side]) d->models[side] = std::move(loaded.models[side]);
+          }
+          emit loadProgress(QString(), 100);
+          emit modelsChanged();
+          if (!loaded.error.isEmpty()) emit failed(loaded.error);
+        }
+        emit stateChanged();
+      });
+}
+
+void Workspace::openProblems(const QString& nameOrPath) {
+  const quint64 generation = ++d->problemsGeneration;
+  background(
+      this, [nameOrPath] { return tandem::read_problems(nameOrPath.toStdString(), /*skip_bad_lines=*/true); },
+      [this, generation](tandem::Result<tandem::ProblemSet> read) {
+        if (generation != d->problemsGeneration) return;
+        if (!read) return void(emit failed(QString::fromStdString(read.error().message)));
+        tandem::ProblemSet set = *std::move(read);
+        if (!set.skipped.empty()) {
+          emit failed(tr("%n line(s) left out. %1", nullptr, static_cast<int>(set.skipped.size()))
+                          .arg(QString::fromStdString(set.skipped.front())));
+        }
+        std::vector<std::string> origins(set.problems.size(), set.name);
+        d->setProblems(std::move(set), std::move(origins));
+      });
+}
+
+void Workspace::addProblem(const QString& question) {
+  tandem::Problem problem;
+  problem.question = question.simplified().toStdString();
+  if (problem.question.empty()) return;
+  problem.index = textIndex(problem.question);
+  problem.id = "typed-" + std::to_string(problem.index);
+  int at = d->position({kTypedSet, problem.index});
+  if (at < 0) {
+    at = static_cast<int>(d->problems.problems.size());
+    d->problems.problems.push_back(std::move(problem));
+    d->origins.push_back(kTypedSet);
+    emit problemsChanged();
+  }
+  d->selection.setProblem(at);
+}
+
+void Workspace::openSession(const QString& path) {
+  if (d->job) return void(emit failed(tr("Stop the run before opening %1").arg(path)));
+  const quint64 generation = ++d->sessionGeneration;
+  background(
+      this, [path] { return readSession(path); },
+      [this, generation](tandem::Result<OpenedSession> opened) {
+        if (generation != d->sessionGeneration || d->job) return;
+        if (!opened) return void(emit failed(QString::fromStdString(opened.error().message)));
+        d->replay = true;
+        d->adopt(*std::move(opened));
+        emit stateChanged();
+      });
+}
+
+void Workspace::resumeSession(const QString& path) {
+  if (d->job) return void(emit failed(tr("Stop the run before resuming %1").arg(path)));
+  const quint64 generation = ++d->sessionGeneration;
+  background(
+      this, [path] { return readSession(path); },
+      [this, generation](tandem::Result<OpenedSession> opened) {
+        if (generation != d->sessionGeneration || d->job) return;
+        if (!opened) return void(emit failed(QString::fromStdString(opened.error().message)));
+        d->replay = false;
+        d->adopt(*std::move(opened));
+        emit stateChanged();
+      });
+}
+
+void Workspace::saveSessionAs(const QString& path) {
+  if (!d->session) return void(emit failed(tr("There is no session to save yet: press Run first")));
+  background(
+      this, [session = d->session, path] { return session->copy_to(path.toStdString()); },
+      [this, path](tandem::Status status) {
+        if (!status) return void(emit failed(QString::fromStdString(status.error().message)));
+        emit notified(tr("Saved %1").arg(path));
+      });
+}
+
+void Workspace::closeSession() {
+  if (d->job || !d->session) return;
+  ++d->sessionGeneration;
+  d->session.reset();
+  d->replay = false;
+  d->runIds = {-1, -1};
+  d->problemIds.clear();
+  emit modelsChanged();
+  emit sessionChanged();
+  emit stateChanged();
+}
+
+void Workspace::findInterrupted() {
+  background(
+      this, [] { return takeInterruptedSessions(); },
+      [this](const QStringList& paths) {
+        if (!paths.isEmpty()) emit interrupted(paths.front());
+      });
+}
+
+void Workspace::startRun(const std::vector<std::int64_t>& problemIndices) {
+  if (d->job) return;
+  if (!d->models[0] || !d->models[1]) return void(emit failed(tr("Open two models before a run")));
+  auto requests = d->requests(problemIndices);
+  if (requests.empty()) return void(emit failed(tr("Choose a problem before a run")));
+  ++d->sessionGeneration;  // an opening that is under way comes too late
+  const auto current = d->replay ? nullptr : d->session;
+  if (std::exchange(d->replay, false)) emit modelsChanged();
+  auto source = [current, requests] { return sessionFor(current, requests); };
+  d->job = std::make_unique<RunJob>(std::move(requests), std::move(source));
+  d->frameClock.start();
+  emit stateChanged();
+  emit runStarted();
+}
+
+void Workspace::stop() {
+  if (d->job) d->job->stop();
+}
+
+void Workspace::Private::setProblems(tandem::ProblemSet next, std::vector<std::string> nextOrigins) {
+  problems = std::move(next);
+  origins = std::move(nextOrigins);
+  selection.setCompletion(-1);
+  if (selection.problem() >= static_cast<int>(problems.problems.size())) selection.setProblem(0);
+  emit q->problemsChanged();
+}
+
+ProblemKey Workspace::Private::key(int at) const {
+  const auto index = static_cast<std::size_t>(at);
+  return {origins[index], problems.problems[index].index};
+}
+
+int Workspace::Private::position(const ProblemKey& wanted) const {
+  for (int at = 0; at < static_cast<int>(origins.size()); ++at) {
+    if (key(at) == wanted) return at;
+  }
+  return -1;
+}
+
+/// The session becomes what the window shows: its problems, its settings, its runs by side.
+void Workspace::Private::adopt(OpenedSession opened) {
+  session = std::move(opened.session);
+  runIds = {-1, -1};
+  problemIds.clear();
+  tandem::ProblemSet set;
+  std::vector<std::string> setNames;
+  for (tandem::SessionProblem& row : opened.problems) {
+    if (setNames.empty()) set.name = row.set, set.kind = row.kind;
+    problemIds[{row.set, row.problem.index}] = row.id;
+    setNames.push_back(row.set);
+    set.problems.push_back(std::move(row.problem));
+  }
+  std::vector<tandem::SessionModel> sides(2);
+  for (const tandem::SessionRun& run : opened.runs) {
+    const auto model = std::find_if(opened.models.begin(), opened.models.end(),
+                                    [&](const auto& m) { return m.id == run.model_id; });
+    if (model == opened.models.end()) continue;
+    const auto info = tandem::model_info(*model);
+    const std::size_t side = info && info->is_pure_attention() && runIds[0] < 0 ? 0 : 1;
+    if (runIds[side] >= 0) continue;  // a third model: the window shows two
+    runIds[side] = run.id;
+    sides[side] = *model;
+    settings = run.settings;
+  }
+  for (std::size_t side = 0; side < sides.size(); ++side) {
+    recordedNames[side] = QString::fromStdString(sides[side].name);
+    recordedHashes[side] = sides[side].sha256;
+  }
+  if (!set.problems.empty()) setProblems(std::move(set), std::move(setNames));
+  emit q->settingsChanged();
+  emit q->modelsChanged();
+  emit q->sessionChanged();
+  findModelsOf(sides);
+}
+
+/// Loads the models an opened session was recorded with, where they are still to be found: matrices can then
+/// be captured and the run continued. Quiet when they are not.
+void Workspace::Private::findModelsOf(const std::vector<tandem::SessionModel>& wanted) {
+  std::array<QString, 2> names;
+  for (std::size_t side = 0; side < names.size(); ++side) {
+    if (models[side] && models[side]->info().sha256 == wanted[side].sha256) continue;
+    names[side] = QString::fromStdString(wanted[side].path);
+  }
+  if (names[0].isEmpty() && names[1].isEmpty()) return;
+  const quint64 generation = ++modelsGeneration;
+  background(
+      q, [names] { return loadModels(names); },
+      [this, generation](LoadedModels loaded) {
+        if (generation != modelsGeneration) return;
+        for (std::size_t side = 0; side < models.size(); ++side) {
+          const bool same = loaded.models[side] && loaded.models[side]->info().sha256 == recordedHashes[side];
+          if (same) models[side] = std::move(loaded.models[side]);
+        }
+        emit q->modelsChanged();
+      });
+}
+
+/// One request per problem set among the positions.
+std::vector<tandem::EvaluateRequest> Workspace::Private::requests(
+    const std::vector<std::int64_t>& positions) const {
+  std::vector<tandem::EvaluateRequest> all;
+  for (const std::int64_t position : positions) {
+    if (position < 0 || position >= static_cast<std::int64_t>(origins.size())) continue;
+    const std::string& origin = origins[static_cast<std::size_t>(position)];
+    auto request = std::find_if(all.begin(), all.end(), [&](const auto& r) { return r.set.name == origin; });
+    if (request == all.end()) {
+      request = all.emplace(all.end());
+      request->models = {models[0], models[1]};
+      request->set.name = origin;
+      request->set.path = problems.path;
+      request->set.kind = problems.kind;
+      request->settings = settings;
+    }
+    request->problems.push_back(static_cast<std::int64_t>(request->set.problems.size()));
+    request->set.problems.push_back(problems.problems[static_cast<std::size_t>(position)]);
+  }
+  return all;
+}
+
+void Workspace::Private::frame() {
+  RunJob::Progress progress = job->take();
+  if (progress.session && progress.session != session) {
+    session = std::move(progress.session);
+    runIds = {-1, -1};
+    problemIds.clear();
+    emit q->sessionChanged();
+  }
+  for (const RunJob::Segment& segment : progress.segments) deliver(segment);
+  if (progress.finished) finish(progress.error);
+}
+
+void Workspace::Private::deliver(const RunJob::Segment& segment) {
+  if (segment.start) {
+    const LiveStart& start = *segment.start;
+    runIds[static_cast<std::size_t>(start.side)] = start.runId;
+    problemIds[{start.set, start.index}] = start.problemId;
+    emit q->problemStarted(start.side, position({start.set, start.index}));
+  }
+  if (!segment.batch.empty()) emit q->live(segment.batch);
+  if (segment.problemDone) emit q->sessionChanged();
+}
+
+void Workspace::Private::finish(const std::optional<tandem::Error>& error) {
+  frameClock.stop();
+  job.reset();  // its thread is at its end: nothing to wait for
+  emit q->stateChanged();
+  emit q->sessionChanged();
+  emit q->runFinished();
+  if (error && error->code != tandem::ErrorCode::Cancelled) {
+    emit q->failed(QString::fromStdString(error->message));
+  }
+}
+
+void Workspace::Private::updateProvenance() const {
+  QStringList parts{tr("Tandem %1").arg(QLatin1String(tandem::tandem_version()))};
+  if (session) parts << q->sessionName();
+  for (Side side : {Side::Teacher, Side::Student}) {
+    if (const QString name = q->modelName(side); !name.isEmpty())
+      parts << sideName(side) + QLatin1Char(' ') + name;
+  }
+  QString& device = devices[settings.threads];
+  if (device.isEmpty()) device = QString::fromStdString(tandem::device_name(settings.threads));
+  parts << tr("seed %1").arg(settings.seed) << device << (replay ? tr("REPLAY") : tr("LIVE"))
+        << QString::fromStdString(tandem::utc_now());
+  Plot::setProvenance(parts.join(QStringLiteral(" · ")));
+}
+
+}  // namespace tandem::ui
