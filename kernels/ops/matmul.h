@@ -47,4 +47,8 @@ void linear(Context& context, TensorView x, const PackedMatrix& weight, TensorVi
 void matmul(Context& context, TensorView a, TensorView b, bool transpose_b, TensorView c, float alpha = 1.0F,
             bool accumulate = false);
 
+/// matmul on the calling thread alone, for the chunks of a parallel loop.
+void matmul_here(TensorView a, TensorView b, bool transpose_b, TensorView c, float alpha = 1.0F,
+                 bool accumulate = false);
+
 }  // namespace tandem

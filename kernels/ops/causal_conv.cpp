@@ -1,0 +1,125 @@
+#include "kernels/ops/causal_conv.h"
+
+#include "kernels/base/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/ops/causal_conv.cpp"
+#include <hwy/foreach_target.h>
+
+#include "kernels/ops/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tandem::HWY_NAMESPACE {
+
+// y = act(bias + sum_k taps[k] * inputs[k]), all rows of `count` channels; bias may be null.
+void convolve_row(const float* const* inputs, const float* taps, std::size_t kernel, const float* bias,
+                  bool with_silu, float* y, std::size_t count) {
+  const FloatTag d;
+  for_vectors(d, count, [&](std::size_t c, std::size_t n) HWY_ATTR {
+    FloatVec sum = bias == nullptr ? hn::Zero(d) : load_n(d, bias + c, n);
+    for (std::size_t k = 0; k < kernel; ++k) {
+      sum = hn::MulAdd(load_n(d, taps + k * count + c, n), load_n(d, inputs[k] + c, n), sum);
+    }
+    store_n(with_silu ? silu(d, sum) : sum, d, y + c, n);
+  });
+}
+
+}  // namespace tandem::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tandem {
+HWY_EXPORT(convolve_row);
+
+namespace {
+
+constexpr std::int64_t kMaxKernel = 16;
+
+// Weight [C, W] as [W, C], so that lanes run over channels.
+const float* channels_last(Context& context, const TensorView& weight) {
+  const std::int64_t channels = weight.extent(0);
+  const std::int64_t kernel = weight.extent(1);
+  float* taps = context.scratch(channels * kernel);
+  for (std::int64_t c = 0; c < channels; ++c) {
+    for (std::int64_t k = 0; k < kernel; ++k) taps[k * channels + c] = weight.row(c)[k];
+  }
+  return taps;
+}
+
+void check_shapes(const TensorView& x, const TensorView& weight, const TensorView& bias,
+                  const TensorView& y) {
+  TANDEM_CHECK(x.rank() == 2 && x.shape() == y.shape() && weight.rank() == 2 &&
+                   weight.extent(0) == x.extent(1) && weight.extent(1) >= 1 &&
+                   weight.extent(1) <= kMaxKernel && (bias.empty() || bias.shape() == Shape{x.extent(1)}),
+               "causal_conv: x " + x.shape().str() + ", weight " + weight.shape().str() + ", bias " +
+                   bias.shape().str() + ", y " + y.shape().str());
+}
+
+const float* data_or_null(const TensorView& bias) {
+  return bias.empty() ? nullptr : bias.f32();
+}
+
+// Keeps the last W-1 rows of (window, then x).
+void update_window(const TensorView& x, const TensorView& window) {
+  const std::int64_t kept = window.extent(0);
+  const std::int64_t fresh = std::min(kept, x.extent(0));
+  const std::int64_t channels = window.extent(1);
+  for (std::int64_t i = 0; i < kept; ++i) {
+    const float* from = i + fresh < kept ? window.row(i + fresh) : x.row(x.extent(0) - kept + i);
+    std::copy_n(from, channels, window.row(i));
+  }
+}
+
+}  // namespace
+
+void causal_conv(Context& context, TensorView x, TensorView weight, TensorView bias,
+                 ConvActivation activation, TensorView window, TensorView y) {
+  check_shapes(x, weight, bias, y);
+  const std::int64_t channels = x.extent(1);
+  const std::int64_t kernel = weight.extent(1);
+  TANDEM_CHECK((window.shape() == Shape{kernel - 1, channels}),
+               "causal_conv: window " + window.shape().str());
+  const ScratchScope scope(context);
+  const float* taps = channels_last(context, weight);
+  parallel_over(context, x.extent(0), 0.3 * static_cast<double>(channels),
+                [&](std::int64_t begin, std::int64_t end) {
+                  const float* inputs[kMaxKernel];
+                  for (std::int64_t t = begin; t < end; ++t) {
+                    for (std::int64_t k = 0; k < kernel; ++k) {
+                      const std::int64_t source = t - kernel + 1 + k;
+                      inputs[k] = source >= 0 ? x.row(source) : window.row(source + kernel - 1);
+                    }
+                    HWY_DYNAMIC_DISPATCH(convolve_row)
+                    (inputs, taps, static_cast<std::size_t>(kernel), data_or_null(bias),
+                     activation == ConvActivation::Silu, y.row(t), static_cast<std::size_t>(channels));
+                  }
+                });
+  update_window(x, window);
+}
+
+void causal_conv_step(Context& context, TensorView x, TensorView weight, TensorView bias,
+                      ConvActivation activation, std::span<float* const> windows, TensorView y) {
+  check_shapes(x, weight, bias, y);
+  const std::int64_t channels = x.extent(1);
+  const std::int64_t kernel = weight.extent(1);
+  TANDEM_CHECK(static_cast<std::int64_t>(windows.size()) == x.extent(0),
+               "causal_conv_step: " + std::to_string(windows.size()) + " windows for x " + x.shape().str());
+  const ScratchScope scope(context);
+  const float* taps = channels_last(context, weight);
+  parallel_over(context, x.extent(0), 0.5 * static_cast<double>(channels),
+                [&](std::int64_t begin, std::int64_t end) {
+                  const float* inputs[kMaxKernel];
+                  for (std::int64_t b = begin; b < end; ++b) {
+                    float* window = windows[static_cast<std::size_t>(b)];
+                    for (std::int64_t k = 0; k + 1 < kernel; ++k) inputs[k] = window + k * channels;
+                    inputs[kernel - 1] = x.row(b);
+                    HWY_DYNAMIC_DISPATCH(convolve_row)
+                    (inputs, taps, static_cast<std::size_t>(kernel), data_or_null(bias),
+                     activation == ConvActivation::Silu, y.row(b), static_cast<std::size_t>(channels));
+                    update_window(x.rows(b, 1), TensorView(window, Shape{kernel - 1, channels}));
+                  }
+                });
+}
+
+}  // namespace tandem
+#endif

@@ -1,0 +1,315 @@
+// oneDNN runs each product on the thread that calls it: our pool shares the work, OpenMP never does.
+#include "kernels/ops/matmul.h"
+
+#include <array>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include <omp.h>
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include "kernels/base/parallel.h"
+
+namespace tandem {
+namespace {
+
+using dnnl::memory;
+
+constexpr std::int64_t kPanelBytes = 512 * 1024;  // of f32 weights: half an L2 cache
+constexpr std::int64_t kPanelStep = 64;           // columns of the widest block oneDNN packs
+constexpr std::int64_t kRowBlock = 128;
+constexpr std::int64_t kPlanRows = 64;  // the packed layout is the one chosen for this many rows
+constexpr double kFlopsPerNs = 150;
+constexpr double kBytesPerNs = 20;
+
+// Rounds a count up to a multiple.
+constexpr std::int64_t round_up(std::int64_t count, std::int64_t multiple) {
+  return (count + multiple - 1) / multiple * multiple;
+}
+
+const dnnl::engine& engine() {
+  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+dnnl::stream& this_threads_stream() {
+  thread_local dnnl::stream stream = [] {
+    omp_set_num_threads(1);  // of this thread only
+    return dnnl::stream(engine());
+  }();
+  return stream;
+}
+
+memory::data_type dnnl_type(DType dtype) {
+  return dtype == DType::BF16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
+dnnl::matmul::primitive_desc plan(std::int64_t rows, const memory::desc& weight, DType dtype,
+                                  std::int64_t x_stride, std::int64_t y_stride, bool accumulate) {
+  const auto dims = weight.dims();
+  const memory::desc x({rows, dims[0]}, dnnl_type(dtype), memory::dims{x_stride, 1});
+  const memory::desc y({rows, dims[1]}, memory::data_type::f32, memory::dims{y_stride, 1});
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);  // the library's own is not thread-safe
+  if (accumulate) {
+    dnnl::post_ops add;
+    add.append_sum(1.0F);
+    attributes.set_post_ops(add);
+  }
+  return {dnnl::matmul::desc(x, weight, y), attributes, engine()};
+}
+
+// A compiled product of one shape.
+struct Product {
+  explicit Product(const dnnl::matmul::primitive_desc& description)
+      : primitive(description),
+        x(description.src_desc()),
+        weight(description.weights_desc()),
+        y(description.dst_desc()),
+        scratchpad(description.scratchpad_desc()) {}
+  dnnl::matmul primitive;
+  memory::desc x, weight, y, scratchpad;
+
+  void run(const void* x_data, const void* weight_data, float* y_data, void* scratch_data) const {
+    const auto wrap = [](const memory::desc& desc, const void* data) {
+      return memory(desc, engine(), const_cast<void*>(data));
+    };
+    primitive.execute(this_threads_stream(), {{DNNL_ARG_SRC, wrap(x, x_data)},
+                                              {DNNL_ARG_WEIGHTS, wrap(weight, weight_data)},
+                                              {DNNL_ARG_DST, wrap(y, y_data)},
+                                              {DNNL_ARG_SCRATCHPAD, wrap(scratchpad, scratch_data)}});
+  }
+};
+
+// Compiled products by shape, shared by all threads, never dropped: a program meets few shapes.
+const Product& product(std::int64_t rows, const memory::desc& weight, DType dtype, std::int64_t x_stride,
+                       std::int64_t y_stride, bool accumulate) {
+  using Key = std::array<std::int64_t, 7>;
+  static std::map<Key, Product> products;
+  static std::shared_mutex mutex;
+  const auto dims = weight.dims();
+  const Key key = {rows, dims[0], dims[1], static_cast<std::int64_t>(dtype), x_stride, y_stride, accumulate};
+  {
+    const std::shared_lock lock(mutex);
+    const auto found = products.find(key);
+    if (found != products.end()) return found->second;
+  }
+  this_threads_stream();  // one OpenMP thread before anything is compiled
+  const std::unique_lock lock(mutex);
+  return products.try_emplace(key, plan(rows, weight, dtype, x_stride, y_stride, accumulate)).first->second;
+}
+
+// Columns [begin, begin + width) of W^T.
+struct Panel {
+  std::int64_t begin = 0;
+  std::int64_t width = 0;
+  memory packed;
+};
+
+std::int64_t panel_width(std::int64_t out, std::int64_t in) {
+  const std::int64_t fitting = kPanelBytes / (4 * in) / kPanelStep * kPanelStep;
+  return std::min(out, std::max(fitting, kPanelStep));
+}
+
+Panel pack_panel(const TensorView& weight, std::int64_t begin, std::int64_t width, DType type) {
+  const std::int64_t in = weight.extent(1);
+  const memory::desc any({in, width}, dnnl_type(type), memory::format_tag::any);
+  const memory::desc packed = plan(kPlanRows, any, type, in, width, false).weights_desc();
+  const memory::desc plain({in, width}, dnnl_type(weight.dtype()), memory::dims{1, in});
+  Panel panel{begin, width, memory(packed, engine())};
+  memory from(plain, engine(),
+              static_cast<char*>(weight.data()) + begin * in * element_bytes(weight.dtype()));
+  dnnl::reorder(from, panel.packed).execute(this_threads_stream(), from, panel.packed);
+  this_threads_stream().wait();
+  return panel;
+}
+
+void check_matmul(const TensorView& a, const TensorView& b, bool transpose_b, const TensorView& c) {
+  TANDEM_CHECK(a.rank() == 2 && b.rank() == 2 && c.rank() == 2 && a.extent(0) == c.extent(0) &&
+                   b.extent(transpose_b ? 1 : 0) == a.extent(1) &&
+                   b.extent(transpose_b ? 0 : 1) == c.extent(1),
+               "matmul: a " + a.shape().str() + ", b " + b.shape().str() + (transpose_b ? "^T" : "") +
+                   ", c " + c.shape().str());
+}
+
+// Time of one product on one thread, by arithmetic or by the weight's bytes.
+double product_ns(std::int64_t rows, std::int64_t in, std::int64_t out, std::int64_t weight_bytes) {
+  return std::max(2.0 * static_cast<double>(rows * in * out) / kFlopsPerNs,
+                  static_cast<double>(weight_bytes) / kBytesPerNs);
+}
+
+void zero(const TensorView& c) {
+  for (std::int64_t i = 0; i < c.extent(0); ++i) std::fill_n(c.row(i), c.extent(1), 0.0F);
+}
+
+}  // namespace
+
+struct PackedMatrix::State {
+  std::int64_t out = 0;
+  std::int64_t in = 0;
+  DType dtype = DType::F32;
+  std::vector<Panel> panels;  // equally wide but for the last
+};
+
+PackedMatrix::PackedMatrix() : state_(std::make_unique<State>()) {}
+PackedMatrix::~PackedMatrix() = default;
+PackedMatrix::PackedMatrix(PackedMatrix&&) noexcept = default;
+PackedMatrix& PackedMatrix::operator=(PackedMatrix&&) noexcept = default;
+
+PackedMatrix PackedMatrix::pack(Context& context, TensorView weight, DType type) {
+  TANDEM_CHECK(weight.rank() == 2 && weight.contiguous() &&
+                   (weight.dtype() == DType::F32 || weight.dtype() == DType::BF16),
+               std::string("pack: a contiguous F32 or BF16 matrix, not ") + dtype_name(weight.dtype()) + " " +
+                   weight.shape().str());
+  PackedMatrix result;
+  State& state = *result.state_;
+  state.out = weight.extent(0);
+  state.in = weight.extent(1);
+  state.dtype = type == DType::BF16 && bf16_products_supported() ? DType::BF16 : DType::F32;
+  if (state.out == 0 || state.in == 0) return result;
+  const std::int64_t width = panel_width(state.out, state.in);
+  state.panels.resize(static_cast<std::size_t>((state.out + width - 1) / width));
+  parallel_over(context, static_cast<std::int64_t>(state.panels.size()),
+                static_cast<double>(width * state.in), [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t i = begin; i < end; ++i) {
+                    state.panels[static_cast<std::size_t>(i)] =
+                        pack_panel(weight, i * width, std::min(width, state.out - i * width), state.dtype);
+                  }
+                });
+  return result;
+}
+
+std::int64_t PackedMatrix::out() const {
+  return state_->out;
+}
+std::int64_t PackedMatrix::in() const {
+  return state_->in;
+}
+DType PackedMatrix::dtype() const {
+  return state_->dtype;
+}
+std::int64_t PackedMatrix::bytes() const {
+  std::int64_t total = 0;
+  for (const Panel& panel : state_->panels) {
+    total += static_cast<std::int64_t>(panel.packed.get_desc().get_size());
+  }
+  return total;
+}
+
+bool bf16_products_supported() {
+  constexpr auto kNative = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+  static const bool supported = (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kNative) == kNative;
+  return supported;
+}
+
+namespace {
+
+// x as the product reads it: itself, or converted to bf16 in scratch memory.
+struct Input {
+  const char* data;
+  std::int64_t stride;
+  std::int64_t element;
+};
+
+Input input_for(Context& context, const TensorView& x, DType dtype) {
+  if (dtype == DType::F32) return {reinterpret_cast<const char*>(x.f32()), x.stride(0), 4};
+  const std::int64_t in = x.extent(1);
+  auto* converted = reinterpret_cast<BFloat16*>(context.scratch((x.elements() + 1) / 2));
+  parallel_over(context, x.extent(0), 0.3 * static_cast<double>(in),
+                [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t i = begin; i < end; ++i) {
+                    std::transform(x.row(i), x.row(i) + in, converted + i * in, to_bfloat16);
+                  }
+                });
+  return {reinterpret_cast<const char*>(converted), in, 2};
+}
+
+// Rows of x that one chunk takes: all of a small batch, unless too few panels would leave threads idle.
+std::int64_t row_block(std::int64_t rows, std::int64_t panels, int threads) {
+  const std::int64_t shares = threads == 1 ? 1 : (2 * threads + panels - 1) / panels;
+  return std::min(kRowBlock, std::max<std::int64_t>(8, (rows + shares - 1) / shares));
+}
+
+}  // namespace
+
+void linear(Context& context, TensorView x, const PackedMatrix& weight, TensorView y, bool accumulate) {
+  const PackedMatrix::State& w = weight.state();
+  TANDEM_CHECK(
+      x.rank() == 2 && y.rank() == 2 && x.extent(0) == y.extent(0) && x.extent(1) == w.in &&
+          y.extent(1) == w.out,
+      "linear: x " + x.shape().str() + ", weight " + Shape({w.out, w.in}).str() + ", y " + y.shape().str());
+  const std::int64_t rows = x.extent(0);
+  if (rows == 0 || w.out == 0) return;
+  if (w.in == 0) {
+    if (!accumulate) zero(y);
+    return;
+  }
+  const ScratchScope scope(context);
+  const Input input = input_for(context, x, w.dtype);
+  const auto panels = static_cast<std::int64_t>(w.panels.size());
+  const double total_ns = product_ns(rows, w.in, w.out, w.in * w.out * element_bytes(w.dtype));
+  const std::int64_t block = row_block(rows, panels, context.threads());
+  const std::int64_t blocks = (rows + block - 1) / block;
+
+  // At most four shapes: whole or last row block, whole or last panel.
+  const Product* products[2][2];
+  std::size_t scratch_bytes = 0;
+  for (const bool last_rows : {false, true}) {
+    for (const bool last_panel : {false, true}) {
+      const std::int64_t height = last_rows ? rows - (blocks - 1) * block : block;
+      const Panel& panel = last_panel ? w.panels.back() : w.panels.front();
+      const Product*& compiled = products[last_rows][last_panel];
+      compiled = &product(std::min(height, rows), panel.packed.get_desc(), w.dtype, input.stride, y.stride(0),
+                          accumulate);
+      scratch_bytes = std::max(scratch_bytes, compiled->scratchpad.get_size());
+    }
+  }
+  const std::int64_t scratch_floats = round_up(static_cast<std::int64_t>(scratch_bytes), 64) / 4;
+  float* scratch = context.scratch(scratch_floats * panels * blocks);
+  parallel_over(context, panels * blocks, total_ns / static_cast<double>(panels * blocks),
+                [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t i = begin; i < end; ++i) {
+                    const std::int64_t p = i / blocks;
+                    const std::int64_t r = i % blocks;
+                    const Panel& panel = w.panels[static_cast<std::size_t>(p)];
+                    products[r + 1 == blocks][p + 1 == panels]->run(
+                        input.data + r * block * input.stride * input.element, panel.packed.get_data_handle(),
+                        y.row(r * block) + panel.begin, scratch + i * scratch_floats);
+                  }
+                });
+}
+
+void matmul_here(TensorView a, TensorView b, bool transpose_b, TensorView c, float alpha, bool accumulate) {
+  check_matmul(a, b, transpose_b, c);
+  if (c.elements() == 0) return;
+  if (a.extent(1) == 0) {
+    if (!accumulate) zero(c);
+    return;
+  }
+  this_threads_stream();  // one OpenMP thread
+  const dnnl_status_t status =
+      dnnl_sgemm('N', transpose_b ? 'T' : 'N', c.extent(0), c.extent(1), a.extent(1), alpha, a.f32(),
+                 a.stride(0), b.f32(), b.stride(0), accumulate ? 1.0F : 0.0F, c.f32(), c.stride(0));
+  TANDEM_CHECK(status == dnnl_success, "dnnl_sgemm: status " + std::to_string(status));
+}
+
+void matmul(Context& context, TensorView a, TensorView b, bool transpose_b, TensorView c, float alpha,
+            bool accumulate) {
+  check_matmul(a, b, transpose_b, c);
+  const std::int64_t rows = c.extent(0);
+  const double total_ns = product_ns(rows, a.extent(1), c.extent(1), 4 * b.elements());
+  const std::int64_t block = row_block(rows, 1, context.threads());
+  const std::int64_t blocks = rows == 0 ? 0 : (rows + block - 1) / block;
+  parallel_over(context, blocks, total_ns / static_cast<double>(std::max<std::int64_t>(blocks, 1)),
+                [&](std::int64_t begin, std::int64_t end) {
+                  const std::int64_t first = begin * block;
+                  const std::int64_t count = std::min(end * block, rows) - first;
+                  matmul_here(a.rows(first, count), b, transpose_b, c.rows(first, count), alpha, accumulate);
+                });
+}
+
+}  // namespace tandem

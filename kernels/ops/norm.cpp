@@ -1,0 +1,74 @@
+#include "kernels/ops/norm.h"
+
+#include <cmath>
+
+#include "kernels/base/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/ops/norm.cpp"
+#include <hwy/foreach_target.h>
+
+#include "kernels/ops/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tandem::HWY_NAMESPACE {
+
+void rms_norm_row(const float* x, const float* weight, float eps, float* y, std::size_t count) {
+  const FloatTag d;
+  const float mean_square = dot(d, x, x, count) / static_cast<float>(count);
+  const FloatVec scale = hn::Set(d, 1.0F / std::sqrt(mean_square + eps));
+  for_vectors(d, count, [&](std::size_t i, std::size_t n) HWY_ATTR {
+    store_n(hn::Mul(hn::Mul(load_n(d, x + i, n), scale), load_n(d, weight + i, n)), d, y + i, n);
+  });
+}
+
+void silu_product_row(float* y, const float* z, std::size_t count) {
+  const FloatTag d;
+  for_vectors(d, count, [&](std::size_t i, std::size_t n) HWY_ATTR {
+    store_n(hn::Mul(load_n(d, y + i, n), silu(d, load_n(d, z + i, n))), d, y + i, n);
+  });
+}
+
+}  // namespace tandem::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tandem {
+HWY_EXPORT(rms_norm_row);
+HWY_EXPORT(silu_product_row);
+
+void rms_norm(Context& context, TensorView x, TensorView weight, float eps, TensorView y) {
+  TANDEM_CHECK(
+      x.rank() == 2 && x.shape() == y.shape() && weight.shape() == Shape{x.extent(1)},
+      "rms_norm: x " + x.shape().str() + ", weight " + weight.shape().str() + ", y " + y.shape().str());
+  const auto channels = static_cast<std::size_t>(x.extent(1));
+  parallel_over(context, x.extent(0), 0.1 * static_cast<double>(channels),
+                [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t i = begin; i < end; ++i) {
+                    HWY_DYNAMIC_DISPATCH(rms_norm_row)(x.row(i), weight.f32(), eps, y.row(i), channels);
+                  }
+                });
+}
+
+void gated_group_norm(Context& context, TensorView y, TensorView z, TensorView weight, std::int64_t group,
+                      float eps) {
+  TANDEM_CHECK(y.rank() == 2 && y.shape() == z.shape() && weight.shape() == Shape{y.extent(1)} && group > 0 &&
+                   y.extent(1) % group == 0,
+               "gated_group_norm: y " + y.shape().str() + ", z " + z.shape().str() + ", weight " +
+                   weight.shape().str() + ", group " + std::to_string(group));
+  const std::int64_t channels = y.extent(1);
+  parallel_over(context, y.extent(0), 0.5 * static_cast<double>(channels),
+                [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t i = begin; i < end; ++i) {
+                    float* row = y.row(i);
+                    HWY_DYNAMIC_DISPATCH(silu_product_row)(row, z.row(i), static_cast<std::size_t>(channels));
+                    for (std::int64_t c = 0; c < channels; c += group) {
+                      HWY_DYNAMIC_DISPATCH(rms_norm_row)
+                      (row + c, weight.f32() + c, eps, row + c, static_cast<std::size_t>(group));
+                    }
+                  }
+                });
+}
+
+}  // namespace tandem
+#endif

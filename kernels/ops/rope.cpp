@@ -1,0 +1,58 @@
+#include "kernels/ops/rope.h"
+
+#include "kernels/base/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/ops/rope.cpp"
+#include <hwy/foreach_target.h>
+
+#include "kernels/ops/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tandem::HWY_NAMESPACE {
+
+void rope_row(float* row, std::size_t heads, float position, const float* frequencies, std::size_t half) {
+  const FloatTag d;
+  const FloatVec p = hn::Set(d, position);
+  for_vectors(d, half, [&](std::size_t m, std::size_t n) HWY_ATTR {
+    FloatVec sine;
+    FloatVec cosine;
+    sin_cos(d, hn::Mul(p, load_n(d, frequencies + m, n)), sine, cosine);
+    for (std::size_t head = 0; head < heads; ++head) {
+      float* low = row + head * 2 * half + m;
+      float* high = low + half;
+      const FloatVec a = load_n(d, low, n);
+      const FloatVec b = load_n(d, high, n);
+      store_n(hn::NegMulAdd(b, sine, hn::Mul(a, cosine)), d, low, n);
+      store_n(hn::MulAdd(a, sine, hn::Mul(b, cosine)), d, high, n);
+    }
+  });
+}
+
+}  // namespace tandem::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tandem {
+HWY_EXPORT(rope_row);
+
+void rope(Context& context, TensorView x, std::int64_t heads, std::span<const std::int32_t> positions,
+          std::span<const float> frequencies) {
+  const std::size_t half = frequencies.size();
+  TANDEM_CHECK(x.rank() == 2 && x.extent(1) == heads * static_cast<std::int64_t>(2 * half) &&
+                   x.extent(0) == static_cast<std::int64_t>(positions.size()),
+               "rope: x " + x.shape().str() + " for " + std::to_string(heads) + " heads, " +
+                   std::to_string(positions.size()) + " positions and " + std::to_string(half) +
+                   " frequencies");
+  parallel_over(context, x.extent(0), 0.3 * static_cast<double>(x.extent(1)),
+                [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t i = begin; i < end; ++i) {
+                    HWY_DYNAMIC_DISPATCH(rope_row)
+                    (x.row(i), static_cast<std::size_t>(heads),
+                     static_cast<float>(positions[static_cast<std::size_t>(i)]), frequencies.data(), half);
+                  }
+                });
+}
+
+}  // namespace tandem
+#endif

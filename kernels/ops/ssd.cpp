@@ -1,0 +1,225 @@
+#include "kernels/ops/ssd.h"
+
+#include <cmath>
+#include <iterator>
+
+#include "kernels/base/parallel.h"
+#include "kernels/ops/matmul.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/ops/ssd.cpp"
+#include <hwy/foreach_target.h>
+
+#include "kernels/ops/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tandem::HWY_NAMESPACE {
+
+// One head of one token: state [headdim, dstate] updated and read in one pass.
+void step_head(float* state, const float* x, const float* b, const float* c, float log_decay, float dt,
+               float skip, float* y, std::size_t headdim, std::size_t dstate) {
+  const FloatTag d;
+  const FloatVec decay = exp(d, hn::Set(d, log_decay));
+  for (std::size_t p = 0; p < headdim; ++p) {
+    float* row = state + p * dstate;
+    const FloatVec input = hn::Set(d, dt * x[p]);
+    FloatVec sum = hn::Zero(d);
+    for_vectors(d, dstate, [&](std::size_t i, std::size_t n) HWY_ATTR {
+      const FloatVec s = hn::MulAdd(input, load_n(d, b + i, n), hn::Mul(decay, load_n(d, row + i, n)));
+      store_n(s, d, row + i, n);
+      sum = hn::MulAdd(s, load_n(d, c + i, n), sum);
+    });
+    y[p] = hn::GetLane(hn::SumOfLanes(d, sum)) + skip * x[p];
+  }
+}
+
+// From the log decays between each earlier token and the one before `row`, to those of `row` itself: the
+// terms are summed, never subtracted, so that long products keep their precision (models.md 9.6).
+void decay_row(float* log_products, std::size_t row, float log_decay, float* decay) {
+  const FloatTag d;
+  for_vectors(d, row, [&](std::size_t j, std::size_t n) HWY_ATTR {
+    const FloatVec s = hn::Add(load_n(d, log_products + j, n), hn::Set(d, log_decay));
+    store_n(s, d, log_products + j, n);
+    store_n(exp(d, s), d, decay + j, n);
+  });
+  log_products[row] = 0.0F;
+  decay[row] = 1.0F;
+}
+
+void multiply(const float* a, const float* b, float* out, std::size_t count) {
+  const FloatTag d;
+  for_vectors(d, count, [&](std::size_t i, std::size_t n) HWY_ATTR {
+    store_n(hn::Mul(load_n(d, a + i, n), load_n(d, b + i, n)), d, out + i, n);
+  });
+}
+
+}  // namespace tandem::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tandem {
+HWY_EXPORT(step_head);
+HWY_EXPORT(decay_row);
+HWY_EXPORT(multiply);
+
+namespace {
+
+void check_operands(const SsdOperands& o, const char* op) {
+  const std::int64_t rows = o.x.rank() == 2 ? o.x.extent(0) : -1;
+  const auto divides = [&](std::int64_t heads) { return heads > 0 && o.nheads % heads == 0; };
+  const Shape per_head = {rows, o.nheads};
+  TANDEM_CHECK(rows >= 0 && o.nheads > 0 && divides(o.x_heads) && divides(o.b_heads) && divides(o.c_heads) &&
+                   o.x.shape() == Shape({rows, o.x_heads * o.headdim}) &&
+                   o.b.shape() == Shape({rows, o.b_heads * o.dstate}) &&
+                   o.c.shape() == Shape({rows, o.c_heads * o.dstate}) && o.log_decay.shape() == per_head &&
+                   (o.dt.data() == nullptr || o.dt.shape() == per_head) && o.skip.shape() == Shape{o.nheads},
+               std::string(op) + ": " + std::to_string(o.nheads) + " heads of " + std::to_string(o.headdim) +
+                   " x " + std::to_string(o.dstate) + ", x " + o.x.shape().str() + ", b " +
+                   o.b.shape().str() + ", c " + o.c.shape().str() + ", log_decay " +
+                   o.log_decay.shape().str() + ", dt " + o.dt.shape().str() + ", skip " +
+                   o.skip.shape().str());
+}
+
+std::int64_t source_head(const SsdOperands& o, std::int64_t head, std::int64_t heads) {
+  return head / (o.nheads / heads);
+}
+TensorView head_x(const SsdOperands& o, std::int64_t head) {
+  return o.x.columns(source_head(o, head, o.x_heads) * o.headdim, o.headdim);
+}
+TensorView head_b(const SsdOperands& o, std::int64_t head) {
+  return o.b.columns(source_head(o, head, o.b_heads) * o.dstate, o.dstate);
+}
+TensorView head_c(const SsdOperands& o, std::int64_t head) {
+  return o.c.columns(source_head(o, head, o.c_heads) * o.dstate, o.dstate);
+}
+float step_size(const SsdOperands& o, std::int64_t row, std::int64_t head) {
+  return o.dt.data() == nullptr ? 1.0F : o.dt.row(row)[head];
+}
+
+std::size_t size(std::int64_t extent) {
+  return static_cast<std::size_t>(extent);
+}
+
+// Scratch of one head's chunk: log products, decay of the incoming state, decay, mixing, weighted inputs.
+std::int64_t chunk_floats(std::int64_t chunk, std::int64_t headdim) {
+  return 2 * chunk + 2 * chunk * chunk + headdim * chunk;
+}
+
+// y and state of one head over tokens [begin, begin + count).
+void scan_chunk(const SsdOperands& o, std::int64_t head, std::int64_t begin, std::int64_t count,
+                float* memory, TensorView state, TensorView y) {
+  const std::int64_t headdim = o.headdim;
+  float* log_products = memory;
+  float* to_start = log_products + count;
+  const TensorView decay(to_start + count, Shape{count, count});
+  const TensorView mixing(decay.f32() + count * count, Shape{count, count});
+  const TensorView inputs(mixing.f32() + count * count, Shape{headdim, count});
+  const TensorView x = head_x(o, head).rows(begin, count);
+  const TensorView b = head_b(o, head).rows(begin, count);
+  const TensorView c = head_c(o, head).rows(begin, count);
+
+  matmul_here(c, b, true, mixing);
+  double elapsed = 0;
+  for (std::int64_t l = 0; l < count; ++l) {
+    const float log_decay = o.log_decay.row(begin + l)[head];
+    elapsed += log_decay;
+    to_start[l] = static_cast<float>(std::exp(elapsed));
+    HWY_DYNAMIC_DISPATCH(decay_row)(log_products, size(l), log_decay, decay.row(l));
+    float* row = mixing.row(l);
+    HWY_DYNAMIC_DISPATCH(multiply)(row, decay.row(l), row, size(l + 1));
+    for (std::int64_t m = 0; m <= l; ++m) row[m] *= step_size(o, begin + m, head);
+    std::fill(row + l + 1, row + count, 0.0F);
+  }
+  const float skip = o.skip.f32()[head];
+  const float* to_end = decay.row(count - 1);
+  matmul_here(c, state, true, y);
+  for (std::int64_t l = 0; l < count; ++l) {
+    for (std::int64_t p = 0; p < headdim; ++p) y.row(l)[p] = to_start[l] * y.row(l)[p] + skip * x.row(l)[p];
+    const float weight = to_end[l] * step_size(o, begin + l, head);
+    for (std::int64_t p = 0; p < headdim; ++p) inputs.row(p)[l] = weight * x.row(l)[p];
+  }
+  matmul_here(mixing, x, false, y, 1.0F, true);
+  for (std::int64_t i = 0; i < state.elements(); ++i) state.f32()[i] *= to_start[count - 1];
+  matmul_here(inputs, b, false, state, 1.0F, true);
+}
+
+}  // namespace
+
+void ssd_step(Context& context, const SsdOperands& o, std::span<float* const> states, TensorView y) {
+  check_operands(o, "ssd_step");
+  const std::int64_t rows = o.x.extent(0);
+  TANDEM_CHECK(std::ssize(states) == rows && y.shape() == Shape({rows, o.nheads * o.headdim}),
+               "ssd_step: " + std::to_string(states.size()) + " states, y " + y.shape().str());
+  const std::int64_t head_state = o.headdim * o.dstate;
+  parallel_over(context, rows * o.nheads, 0.2 * static_cast<double>(head_state),
+                [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t i = begin; i < end; ++i) {
+                    const std::int64_t r = i / o.nheads;
+                    const std::int64_t h = i % o.nheads;
+                    HWY_DYNAMIC_DISPATCH(step_head)
+                    (states[size(r)] + h * head_state, head_x(o, h).row(r), head_b(o, h).row(r),
+                     head_c(o, h).row(r), o.log_decay.row(r)[h], step_size(o, r, h), o.skip.f32()[h],
+                     y.row(r) + h * o.headdim, size(o.headdim), size(o.dstate));
+                  }
+                });
+}
+
+void ssd_scan(Context& context, const SsdOperands& o, TensorView state, std::int64_t chunk, TensorView y) {
+  check_operands(o, "ssd_scan");
+  const std::int64_t rows = o.x.extent(0);
+  TANDEM_CHECK(chunk > 0 && state.contiguous() && state.shape() == Shape({o.nheads, o.headdim, o.dstate}) &&
+                   y.shape() == Shape({rows, o.nheads * o.headdim}),
+               "ssd_scan: chunk " + std::to_string(chunk) + ", state " + state.shape().str() + ", y " +
+                   y.shape().str());
+  if (rows == 0) return;
+  chunk = std::min(chunk, rows);
+  const ScratchScope scope(context);
+  const std::int64_t floats = chunk_floats(chunk, o.headdim);
+  float* memory = context.scratch(floats * o.nheads);
+  const double head_ns = static_cast<double>(rows * (chunk + o.dstate) * (o.headdim + o.dstate)) / 30.0;
+  parallel_over(context, o.nheads, head_ns, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t h = first; h < last; ++h) {
+      const TensorView head_state(state.row(h), Shape{o.headdim, o.dstate});
+      for (std::int64_t begin = 0; begin < rows; begin += chunk) {
+        const std::int64_t count = std::min(chunk, rows - begin);
+        scan_chunk(o, h, begin, count, memory + h * floats, head_state,
+                   y.columns(h * o.headdim, o.headdim).rows(begin, count));
+      }
+    }
+  });
+}
+
+void ssd_matrix(Context& context, const SsdOperands& o, std::span<const std::int64_t> heads, TensorView decay,
+                TensorView content, TensorView m) {
+  check_operands(o, "ssd_matrix");
+  const std::int64_t rows = o.x.extent(0);
+  const Shape shape = {std::ssize(heads), rows, rows};
+  for (const TensorView& out : {decay, content, m}) {
+    TANDEM_CHECK(out.data() == nullptr || out.shape() == shape,
+                 "ssd_matrix: output " + out.shape().str() + ", wanted " + shape.str());
+  }
+  const ScratchScope scope(context);
+  const auto output = [&](const TensorView& view, std::int64_t i) {
+    return view.data() == nullptr ? context.scratch_tensor(Shape{rows, rows})
+                                  : TensorView(view.row(i), Shape{rows, rows});
+  };
+  float* log_products = context.scratch(rows);
+  for (std::int64_t i = 0; i < std::ssize(heads); ++i) {
+    const ScratchScope head_scope(context);
+    const std::int64_t head = heads[size(i)];
+    TANDEM_CHECK(head >= 0 && head < o.nheads, "ssd_matrix: head " + std::to_string(head));
+    const TensorView l = output(decay, i);
+    const TensorView g = output(content, i);
+    const TensorView product = output(m, i);
+    matmul(context, head_c(o, head), head_b(o, head), true, g);
+    for (std::int64_t t = 0; t < rows; ++t) {
+      HWY_DYNAMIC_DISPATCH(decay_row)(log_products, size(t), o.log_decay.row(t)[head], l.row(t));
+      for (std::int64_t j = 0; j <= t; ++j) g.row(t)[j] *= step_size(o, j, head);
+      HWY_DYNAMIC_DISPATCH(multiply)(l.row(t), g.row(t), product.row(t), size(t + 1));
+      for (const TensorView& out : {l, g, product}) std::fill(out.row(t) + t + 1, out.row(t) + rows, 0.0F);
+    }
+  }
+}
+
+}  // namespace tandem
+#endif

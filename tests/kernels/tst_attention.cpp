@@ -1,0 +1,209 @@
+// Attention: whole sequences, decoding and matrices against a double-precision softmax, and against each
+// other.
+#include <QTest>
+
+#include "kernels/ops/attention.h"
+#include "tests/kernels/op_test.h"
+
+using namespace tandem;
+using test::Array;
+using test::difference;
+
+namespace {
+
+// A softmax over some hundred f32 scores of magnitude up to 5: its exponentials carry 2^-24 * 5 each.
+constexpr double kSoftmax = 5e-6;
+
+struct Case {
+  std::int64_t rows, nheads, nheads_kv, dim;
+  float scale() const { return 1.0F / std::sqrt(static_cast<float>(dim)); }
+};
+
+std::vector<double> probabilities(Array& q, Array& k, const Case& c, std::int64_t head, std::int64_t row) {
+  const std::int64_t kv = head / (c.nheads / c.nheads_kv);
+  std::vector<double> p;
+  double sum = 0;
+  for (std::int64_t j = 0; j <= row; ++j) {
+    double score = 0;
+    for (std::int64_t x = 0; x < c.dim; ++x) score += q.at(row, head * c.dim + x) * k.at(j, kv * c.dim + x);
+    p.push_back(std::exp(score * static_cast<double>(c.scale())));
+    sum += p.back();
+  }
+  for (double& value : p) value /= sum;
+  return p;
+}
+
+// Output row of all heads.
+std::vector<double> attended(Array& q, Array& k, Array& v, const Case& c, std::int64_t row) {
+  std::vector<double> out;
+  for (std::int64_t h = 0; h < c.nheads; ++h) {
+    const auto p = probabilities(q, k, c, h, row);
+    for (std::int64_t x = 0; x < c.dim; ++x) {
+      double sum = 0;
+      for (std::int64_t j = 0; j <= row; ++j) {
+        sum += p[static_cast<std::size_t>(j)] * v.at(j, h / (c.nheads / c.nheads_kv) * c.dim + x);
+      }
+      out.push_back(sum);
+    }
+  }
+  return out;
+}
+
+// Rows [begin, begin + count) of k [T, K*D] as a cache [K, capacity, D], with NaN where nothing is stored.
+Array cache(Array& k, const Case& c, std::int64_t begin, std::int64_t count, std::int64_t capacity) {
+  Array result(Shape{c.nheads_kv, capacity, c.dim}, std::nanf(""));
+  for (std::int64_t h = 0; h < c.nheads_kv; ++h) {
+    for (std::int64_t j = 0; j < count; ++j) {
+      std::copy_n(k.view().row(begin + j) + h * c.dim, c.dim, result.view().row(h) + j * c.dim);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+class TestAttention : public QObject {
+  Q_OBJECT
+ private slots:
+  void causal_data() {
+    QTest::addColumn<int>("rows");
+    QTest::addColumn<int>("nheads");
+    QTest::addColumn<int>("nheads_kv");
+    QTest::addColumn<int>("dim");
+    for (const int rows : {0, 1, 31, 32, 33, 65, 257}) {
+      QTest::addRow("%d rows, 4/2 heads of 32", rows) << rows << 4 << 2 << 32;
+      QTest::addRow("%d rows, 3/1 heads of 5", rows) << rows << 3 << 1 << 5;
+    }
+    QTest::addRow("heads of 128") << 33 << 3 << 3 << 128;
+    QTest::addRow("heads of 1") << 70 << 1 << 1 << 1;
+  }
+  void causal() {
+    QFETCH(int, rows);
+    QFETCH(int, nheads);
+    QFETCH(int, nheads_kv);
+    QFETCH(int, dim);
+    const Case c{rows, nheads, nheads_kv, dim};
+    for (const int threads : {1, 2}) {
+      Context context(threads);
+      Array q = Array::padded(rows, nheads * dim, 3, 1, 2.0F);
+      Array k = Array::padded(rows, nheads_kv * dim, 5, 2);
+      Array v = Array::padded(rows, nheads_kv * dim, 7, 3);
+      Array out = Array::padded(rows, nheads * dim, 1, 4);
+      causal_attention(context, q, k, v, nheads, nheads_kv, c.scale(), out);
+      std::vector<double> want_out;
+      for (std::int64_t i = 0; i < rows; ++i) {
+        const auto row = attended(q, k, v, c, i);
+        want_out.insert(want_out.end(), row.begin(), row.end());
+      }
+      QCOMPARE(difference(out, want_out, kSoftmax), QString());
+
+      const std::vector<std::int64_t> heads = {nheads - 1, 0};
+      Array m(Shape{2, rows, rows}, std::nanf(""));
+      attention_matrix(context, q, k, nheads, nheads_kv, c.scale(), heads, m);
+      std::vector<double> want;
+      for (const std::int64_t head : heads) {
+        for (std::int64_t i = 0; i < rows; ++i) {
+          const auto p = probabilities(q, k, c, head, i);
+          want.insert(want.end(), p.begin(), p.end());
+          want.resize(want.size() + static_cast<std::size_t>(rows - 1 - i));
+        }
+      }
+      QCOMPARE(difference(m, want, kSoftmax), QString());
+    }
+  }
+
+  // B completions of one prompt, each with its own suffix; each one's last row must be that of causal
+  // attention over (prompt, suffix), wherever the line between shared and private lies.
+  void decode_data() {
+    QTest::addColumn<int>("batch");
+    QTest::addColumn<int>("prompt");
+    QTest::addColumn<int>("nheads");
+    QTest::addColumn<int>("nheads_kv");
+    QTest::addColumn<int>("dim");
+    for (const int batch : {0, 1, 2, 7, 64}) {
+      for (const int prompt : {0, 1, 33, 257}) {
+        QTest::addRow("batch %d, prompt %d, 4/2 heads of 32", batch, prompt)
+            << batch << prompt << 4 << 2 << 32;
+      }
+    }
+    QTest::addRow("three to one, odd width") << 33 << 65 << 3 << 1 << 5;
+    QTest::addRow("one to one, wide") << 5 << 31 << 2 << 2 << 128;
+    QTest::addRow("eight to one") << 9 << 40 << 8 << 1 << 64;
+  }
+  void decode() {
+    QFETCH(int, batch);
+    QFETCH(int, prompt);
+    QFETCH(int, nheads);
+    QFETCH(int, nheads_kv);
+    QFETCH(int, dim);
+    Case c{0, nheads, nheads_kv, dim};
+    Array prompt_k = Array::random(Shape{prompt, nheads_kv * dim}, 1);
+    Array prompt_v = Array::random(Shape{prompt, nheads_kv * dim}, 2);
+    Array prefix_k = cache(prompt_k, c, 0, prompt, prompt);
+    Array prefix_v = cache(prompt_v, c, 0, prompt, prompt);
+    Array q = Array::padded(batch, nheads * dim, 3, 3, 2.0F);
+    std::vector<Array> caches;
+    std::vector<SuffixCache> shared;
+    std::vector<SuffixCache> alone;
+    std::vector<double> want;
+    for (int b = 0; b < batch; ++b) {
+      const std::int64_t own = 1 + b * 13 % 70;
+      c.rows = prompt + own;
+      Array k = Array::random(Shape{c.rows, nheads_kv * dim}, 100U + static_cast<std::uint32_t>(b));
+      Array v = Array::random(Shape{c.rows, nheads_kv * dim}, 200U + static_cast<std::uint32_t>(b));
+      std::copy(prompt_k.data().begin(), prompt_k.data().end(), k.data().begin());
+      std::copy(prompt_v.data().begin(), prompt_v.data().end(), v.data().begin());
+      for (const bool share : {true, false}) {
+        const std::int64_t begin = share ? prompt : 0;
+        const std::int64_t length = c.rows - begin;
+        caches.push_back(cache(k, c, begin, length, length + 3));
+        caches.push_back(cache(v, c, begin, length, length + 3));
+        // A vector's heap memory stays where it is when the Array moves.
+        (share ? shared : alone)
+            .push_back(
+                {caches[caches.size() - 2].data().data(), caches.back().data().data(), length + 3, length});
+      }
+      Array rows(Shape{c.rows, nheads * dim});
+      std::copy_n(q.view().row(b), nheads * dim, rows.view().row(c.rows - 1));
+      const auto last = attended(rows, k, v, c, c.rows - 1);
+      want.insert(want.end(), last.begin(), last.end());
+    }
+    for (const int threads : {1, 2}) {
+      Context context(threads);
+      Array out = Array::padded(batch, nheads * dim, 1, 4);
+      decode_attention(context, q, {prefix_k, prefix_v}, shared, nheads, nheads_kv, c.scale(), out);
+      QCOMPARE(difference(out, want, kSoftmax), QString());
+      out = Array::padded(batch, nheads * dim, 1, 5);
+      decode_attention(context, q, {}, alone, nheads, nheads_kv, c.scale(), out);
+      QCOMPARE(difference(out, want, kSoftmax), QString());
+    }
+  }
+
+  void large_scores_do_not_overflow() {
+    Context context;
+    Array q = Array::random(Shape{64, 4}, 1, 100.0F);
+    Array k = Array::random(Shape{64, 4}, 2, 100.0F);
+    Array v = Array::random(Shape{64, 4}, 3);
+    Array out(Shape{64, 4});
+    causal_attention(context, q, k, v, 1, 1, 1.0F, out);
+    for (const float value : out.data()) QVERIFY(std::isfinite(value));
+  }
+
+  void nan_propagates() {
+    Context context;
+    Array q = Array::random(Shape{2, 8}, 1);
+    Array k = Array::random(Shape{2, 8}, 2);
+    Array v = Array::random(Shape{2, 8}, 3);
+    Array out(Shape{2, 8});
+    k.view().row(1)[3] = std::nanf("");
+    causal_attention(context, q, k, v, 1, 1, 1.0F, out);
+    for (int x = 0; x < 8; ++x) QVERIFY(!std::isnan(out.at(0, x)) && std::isnan(out.at(1, x)));
+    const std::vector<SuffixCache> suffixes(1, SuffixCache{k.data().data(), v.data().data(), 2, 2});
+    Array one(Shape{1, 8});
+    decode_attention(context, q.view().rows(0, 1), {}, suffixes, 1, 1, 1.0F, one);
+    for (const float value : one.data()) QVERIFY(std::isnan(value));
+  }
+};
+
+QTEST_GUILESS_MAIN(TestAttention)
+#include "tst_attention.moc"

@@ -1,0 +1,153 @@
+// Matrix products against double-precision sums: odd shapes, strides, accumulation, both weight types,
+// threads.
+#include <thread>
+
+#include <QTest>
+
+#include "kernels/ops/matmul.h"
+#include "tests/kernels/op_test.h"
+
+using namespace tandem;
+using test::Array;
+using test::difference;
+
+namespace {
+
+// base + alpha * a b, b [N, K] if transposed
+std::vector<double> product(Array& a, Array& b, bool transpose_b, double alpha, Array* base) {
+  const std::int64_t rows = a.view().extent(0);
+  const std::int64_t inner = a.view().extent(1);
+  const std::int64_t cols = b.view().extent(transpose_b ? 0 : 1);
+  std::vector<double> result;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < cols; ++j) {
+      const float* left = a.view().row(i);
+      const float* right = b.view().f32() + j * (transpose_b ? b.view().stride(0) : 1);
+      const std::int64_t step = transpose_b ? 1 : b.view().stride(0);
+      double sum = 0;
+      for (std::int64_t k = 0; k < inner; ++k) sum += static_cast<double>(left[k]) * right[k * step];
+      result.push_back(alpha * sum + (base == nullptr ? 0.0 : base->at(i, j)));
+    }
+  }
+  return result;
+}
+
+// f32 sums of K terms: relative error grows like sqrt(K) * 2^-24, 1e-5 leaves room up to K of some thousands.
+constexpr double kF32 = 1e-5;
+// Inputs rounded to 8 bits of mantissa, half an ulp each: 2^-9 per factor, averaged out over the sum.
+constexpr double kBf16 = 8e-3;
+
+}  // namespace
+
+class TestMatmul : public QObject {
+  Q_OBJECT
+ private slots:
+  void linear_equals_reference_data() {
+    QTest::addColumn<int>("rows");
+    QTest::addColumn<int>("in");
+    QTest::addColumn<int>("out");
+    QTest::addColumn<int>("threads");
+    for (const auto& [in, out] : {std::pair{1, 1}, {31, 33}, {128, 103}, {257, 32}, {33, 257}}) {
+      for (const int rows : {0, 1, 31, 33, 257}) {
+        for (const int threads : {1, 3}) {
+          QTest::addRow("%d x %d -> %d, %d threads", rows, in, out, threads) << rows << in << out << threads;
+        }
+      }
+    }
+    QTest::addRow("several panels") << 9 << 2048 << 200 << 2;
+    QTest::addRow("no outputs") << 3 << 4 << 0 << 1;
+    QTest::addRow("no inputs") << 3 << 0 << 4 << 1;
+  }
+  void linear_equals_reference() {
+    QFETCH(int, rows);
+    QFETCH(int, in);
+    QFETCH(int, out);
+    QFETCH(int, threads);
+    Context context(threads);
+    Array w = Array::random(Shape{out, in}, 2);
+    std::vector<BFloat16> w_bf16(w.data().size());
+    std::transform(w.data().begin(), w.data().end(), w_bf16.begin(), to_bfloat16);
+    const TensorView narrow(w_bf16.data(), DType::BF16, Shape{out, in});
+    for (const DType type : {DType::F32, DType::BF16}) {
+      for (const bool stored_narrow : {false, true}) {
+        const PackedMatrix packed = PackedMatrix::pack(context, stored_narrow ? narrow : TensorView(w), type);
+        QCOMPARE(packed.out(), out);
+        QCOMPARE(packed.in(), in);
+        QCOMPARE(packed.dtype(), bf16_products_supported() ? type : DType::F32);
+        for (const bool accumulate : {false, true}) {
+          Array x = Array::padded(rows, in, 3, 1);
+          Array y = Array::padded(rows, out, 5, 3);
+          const auto want = product(x, w, true, 1.0, accumulate ? &y : nullptr);
+          linear(context, x, packed, y, accumulate);
+          QCOMPARE(difference(y, want, type == DType::F32 && !stored_narrow ? kF32 : kBf16), QString());
+        }
+      }
+    }
+  }
+
+  void matmul_equals_reference_data() {
+    QTest::addColumn<int>("rows");
+    QTest::addColumn<int>("inner");
+    QTest::addColumn<int>("cols");
+    for (const int rows : {0, 1, 31, 32, 257}) {
+      for (const auto& [inner, cols] : {std::pair{1, 33}, {32, 257}, {257, 31}, {0, 5}, {64, 0}}) {
+        QTest::addRow("[%d, %d] x [%d, %d]", rows, inner, inner, cols) << rows << inner << cols;
+      }
+    }
+  }
+  void matmul_equals_reference() {
+    QFETCH(int, rows);
+    QFETCH(int, inner);
+    QFETCH(int, cols);
+    for (const int threads : {1, 2}) {
+      Context context(threads);
+      for (const bool transpose_b : {false, true}) {
+        for (const bool accumulate : {false, true}) {
+          Array a = Array::padded(rows, inner, 2, 1);
+          Array b = Array::padded(transpose_b ? cols : inner, transpose_b ? inner : cols, 7, 2);
+          Array c = Array::padded(rows, cols, 1, 3);
+          const auto want = product(a, b, transpose_b, 0.25, accumulate ? &c : nullptr);
+          matmul(context, a, b, transpose_b, c, 0.25F, accumulate);
+          QCOMPARE(difference(c, want, kF32), QString());
+        }
+      }
+    }
+  }
+
+  void linear_from_several_threads() {
+    Context packing;
+    Array w = Array::random(Shape{96, 64}, 2);
+    const PackedMatrix packed = PackedMatrix::pack(packing, w, DType::F32);
+    std::vector<QString> failures(4);
+    std::vector<std::thread> threads;
+    for (int id = 0; id < 4; ++id) {
+      threads.emplace_back([&, id] {
+        Context context(2);
+        for (int repeat = 0; repeat < 20; ++repeat) {
+          Array x = Array::random(Shape{id * 20 + repeat + 1, 64}, static_cast<std::uint32_t>(id));
+          Array y(Shape{id * 20 + repeat + 1, 96});
+          const auto want = product(x, w, true, 1.0, nullptr);
+          linear(context, x, packed, y);
+          const QString failure = difference(y, want, kF32);
+          if (!failure.isEmpty()) failures[static_cast<std::size_t>(id)] = failure;
+        }
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    for (const QString& failure : failures) QCOMPARE(failure, QString());
+  }
+
+  void nan_propagates() {
+    Context context;
+    Array w = Array::random(Shape{33, 17}, 2);
+    Array x = Array::random(Shape{2, 17}, 1);
+    Array y(Shape{2, 33});
+    x.view().row(1)[16] = std::nanf("");
+    linear(context, x, PackedMatrix::pack(context, w, DType::F32), y);
+    QVERIFY(!std::isnan(y.at(0, 32)));
+    for (int j = 0; j < 33; ++j) QVERIFY(std::isnan(y.at(1, j)));
+  }
+};
+
+QTEST_GUILESS_MAIN(TestMatmul)
+#include "tst_matmul.moc"
