@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string_view>
-#include <system_error>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "core/base/file.h"
+#include "core/base/json.h"
 #include "core/base/resources.h"
 #include "core/base/utf8.h"
 #include "core/problems/csv.h"
@@ -19,35 +19,22 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::uintmax_t kLargestFile = std::uintmax_t{1} << 28;  // 256 MiB: far above any problem set
+constexpr std::int64_t kLargestFile = std::int64_t{1} << 28;  // 256 MiB: far above any problem set
 
-/// One problem as its file has it, or what is wrong with its line.
+/// One problem as its file has it: the fields of an object, or what is wrong with it.
 struct Record {
-  std::int64_t line = 0;
-  Json fields;  // an object where `fault` is empty
-  std::string fault;
+  std::string where;  // file and line, for messages
+  Result<Json> fields;
 };
 
-Result<std::string> read_text(const std::string& path) {
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) return Error{ErrorCode::NotFound, fmt::format("{}: {}", path, error.message())};
-  if (size > kLargestFile)
-    return Error{ErrorCode::Unsupported,
-                 fmt::format("{}: {} bytes; a problem file has at most {}", path, size, kLargestFile)};
-  std::string text(size, '\0');
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(text.data(), static_cast<std::streamsize>(size)))
-    return Error{ErrorCode::Io, fmt::format("{}: cannot be read", path)};
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
-  return text;
+std::string line_of(const std::string& path, std::int64_t line) {
+  return fmt::format("{}: line {}", path, line);
 }
 
 /// One JSON object a line; blank lines are left out. A file that is one object over many lines, as MATH's
 /// original files are, is one record.
-std::vector<Record> read_json_lines(std::string_view text) {
-  if (Json whole = Json::parse(text, nullptr, false); whole.is_object()) return {{1, std::move(whole), {}}};
+std::vector<Record> read_json_lines(const std::string& path, std::string_view text) {
+  if (auto whole = parse_json_object(text, path)) return {{path, std::move(whole)}};
   std::vector<Record> records;
   std::int64_t line = 1;
   for (std::size_t at = 0; at < text.size(); ++line) {
@@ -55,9 +42,8 @@ std::vector<Record> read_json_lines(std::string_view text) {
     const std::string_view content = text.substr(at, end - at);
     at = end + 1;
     if (content.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    Json fields = Json::parse(content, nullptr, false);
-    const bool is_object = fields.is_object();
-    records.push_back({line, std::move(fields), is_object ? "" : "it is not a JSON object"});
+    const std::string where = line_of(path, line);
+    records.push_back({where, parse_json_object(content, where)});
   }
   return records;
 }
@@ -71,21 +57,18 @@ Result<std::vector<Record>> read_csv_records(const std::string& path, std::strin
   for (std::size_t i = 1; i < rows->size(); ++i) {
     const std::vector<std::string>& names = rows->front().fields;
     const CsvRow& row = (*rows)[i];
-    Record record{row.line, Json::object(), {}};
-    if (row.fields.size() != names.size())
-      record.fault = fmt::format("it has {} fields, the header has {}", row.fields.size(), names.size());
-    else
-      for (std::size_t column = 0; column < names.size(); ++column)
-        record.fields[names[column]] = row.fields[column];
-    records.push_back(std::move(record));
+    const std::string where = line_of(path, row.line);
+    if (row.fields.size() != names.size()) {
+      records.push_back(
+          {where, Error{ErrorCode::BadFormat, fmt::format("{}: {} fields, wanted {} as in the header", where,
+                                                          row.fields.size(), names.size())}});
+      continue;
+    }
+    Json fields = Json::object();
+    for (std::size_t column = 0; column < names.size(); ++column) fields[names[column]] = row.fields[column];
+    records.push_back({where, std::move(fields)});
   }
   return records;
-}
-
-/// The text of a field; nothing when it is absent or not text.
-const std::string* text_field(const Json& fields, const char* name) {
-  const auto field = fields.find(name);
-  return field == fields.end() ? nullptr : field->get_ptr<const std::string*>();
 }
 
 /// 1 to 5 from a number, "3" or "Level 3"; 0 where there is none.
@@ -119,49 +102,51 @@ std::optional<AnswerKind> kind_of(const Json& fields) {
   return std::nullopt;
 }
 
-/// The gold answer and the worked solution; false where the fields hold no answer.
-bool read_answer(AnswerKind kind, const Json& fields, Problem& problem) {
-  const std::string* answer = text_field(fields, "answer");
-  const std::string* solution = text_field(fields, "solution");
-  if (solution != nullptr) problem.solution = *solution;
-  if (answer != nullptr) {
-    problem.answer = gold_answer(kind, *answer);
-    if (kind == AnswerKind::Gsm8k && solution == nullptr) problem.solution = gsm8k_solution(*answer);
-  } else if (solution != nullptr) {  // MATH's original files
-    problem.answer = boxed_answer(*solution).value_or("");
+/// The gold answer and the worked solution.
+Status read_answer(AnswerKind kind, const JsonFields& fields, Problem& problem) {
+  const bool boxed = !fields.has("answer") && fields.has("solution");  // MATH's original files
+  TANDEM_TRY(problem.solution, fields.text("solution", ""));
+  if (boxed) {
+    problem.answer = boxed_answer(problem.solution).value_or("");
+    return problem.answer.empty()
+               ? Status(fields.wrong("solution", "a boxed answer in it, as there is no 'answer'"))
+               : Status();
   }
-  return !problem.answer.empty();
+  TANDEM_TRY(const std::string answer, fields.text("answer"));
+  problem.answer = gold_answer(kind, answer);
+  if (problem.answer.empty()) return fields.wrong("answer", "an answer that is not empty");
+  if (kind == AnswerKind::Gsm8k && problem.solution.empty()) problem.solution = gsm8k_solution(answer);
+  return {};
 }
 
-/// One problem, its index and a missing id apart. Errors say what is wrong with the line.
-Result<Problem> read_problem(AnswerKind kind, const Json& fields) {
+/// One problem, its index and a missing id apart.
+Result<Problem> read_problem(AnswerKind kind, const Json& object, const std::string& where) {
+  const JsonFields fields(object, where);
   const char* question_name = kind == AnswerKind::Gsm8k ? "question" : "problem";
-  const std::string* question = text_field(fields, question_name);
-  if (question == nullptr || question->empty())
-    return Error{ErrorCode::BadFormat, fmt::format("'{}' is empty or no text", question_name)};
   Problem problem;
-  problem.question = *question;
-  if (!read_answer(kind, fields, problem))
-    return Error{ErrorCode::BadFormat, "it has neither an 'answer' nor a 'solution' with a boxed one"};
-  if (const std::string* id = text_field(fields, "unique_id")) problem.id = *id;
-  const std::string* subject = text_field(fields, "subject");
-  if (subject == nullptr) subject = text_field(fields, "type");  // MATH's original files
-  if (subject != nullptr) problem.subject = *subject;
-  problem.level = level_of(fields);
+  TANDEM_TRY(problem.question, fields.text(question_name));
+  if (problem.question.empty()) return fields.wrong(question_name, "a question that is not empty");
+  TANDEM_RETURN_IF_ERROR(read_answer(kind, fields, problem));
+  TANDEM_TRY(problem.id, fields.text("unique_id", ""));
+  TANDEM_TRY(problem.subject, fields.text(fields.has("subject") ? "subject" : "type", ""));
+  problem.level = level_of(object);
   return problem;
 }
 
-/// Adds a record to the set, or says what is wrong with it. The first good record decides the set's kind.
+/// Adds a record to the set. The first good record decides the set's kind.
 Status add_problem(const Record& record, ProblemSet& set) {
-  const auto fault = [](std::string what) { return Error{ErrorCode::BadFormat, std::move(what)}; };
-  if (!record.fault.empty()) return fault(record.fault);
-  const std::optional<AnswerKind> kind = kind_of(record.fields);
-  if (!kind) return fault("it has neither a 'question' (GSM8K) nor a 'problem' (MATH)");
+  if (!record.fields) return record.fields.error();
+  const std::optional<AnswerKind> kind = kind_of(*record.fields);
+  if (!kind)
+    return Error{
+        ErrorCode::BadFormat,
+        fmt::format("{}: there is neither a 'question' (GSM8K) nor a 'problem' (MATH)", record.where)};
   if (set.problems.empty()) set.kind = *kind;
   if (*kind != set.kind)
-    return fault(fmt::format("it is of kind {}, the problems before it are of kind {}",
-                             answer_kind_name(*kind), answer_kind_name(set.kind)));
-  TANDEM_TRY(Problem problem, read_problem(*kind, record.fields));
+    return Error{ErrorCode::BadFormat,
+                 fmt::format("{}: of kind {}, the problems before it are of kind {}", record.where,
+                             answer_kind_name(*kind), answer_kind_name(set.kind))};
+  TANDEM_TRY(Problem problem, read_problem(*kind, *record.fields, record.where));
   problem.index = static_cast<std::int64_t>(set.problems.size());
   if (problem.id.empty()) problem.id = fmt::format("{}-{}", set.name, problem.index);
   set.problems.push_back(std::move(problem));
@@ -176,19 +161,21 @@ Result<ProblemSet> read_problems(const std::string& name_or_path, bool skip_bad_
   ProblemSet set;
   set.name = path.stem().string();
   set.path = path.string();
-  TANDEM_TRY(const std::string text, read_text(set.path));
+  TANDEM_TRY(const std::string content, read_file(set.path, kLargestFile));
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  std::string_view text = content;
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::vector<Record> records;
   if (path.extension() == ".csv") {
     TANDEM_TRY(records, read_csv_records(set.path, text));
   } else {
-    records = read_json_lines(text);
+    records = read_json_lines(set.path, text);
   }
   for (const Record& record : records) {
     const Status added = add_problem(record, set);
     if (added) continue;
-    std::string sentence = fmt::format("{}: line {}: {}", set.path, record.line, added.error().message);
-    if (!skip_bad_lines) return Error{added.error().code, std::move(sentence)};
-    set.skipped.push_back(std::move(sentence));
+    if (!skip_bad_lines) return added.error();
+    set.skipped.push_back(added.error().message);
   }
   if (set.problems.empty())
     return Error{ErrorCode::BadFormat,

@@ -6,10 +6,13 @@
 #include <QFile>
 #include <QJsonArray>
 #include <QJsonDocument>
+#include <QJsonObject>
+#include <QTemporaryDir>
 #include <QTest>
 
 #include "core/grading/grading.h"
 #include "core/grading/number.h"
+#include "core/grading/vectors.h"
 #include "core/problems/problems.h"
 
 using namespace tandem;
@@ -54,6 +57,16 @@ const char* text_of(const std::optional<std::string>& answer) {
 
 class TestGrading : public QObject {
   Q_OBJECT
+
+  QTemporaryDir folder_;
+
+  std::string write(const QByteArray& content) {
+    QFile file(folder_.filePath("vectors.json"));
+    if (!file.open(QIODevice::WriteOnly)) qFatal("%s cannot be written", qPrintable(file.fileName()));
+    file.write(content);
+    return file.fileName().toStdString();
+  }
+
  private slots:
   void decided_verdicts() {
     const auto cases = read_cases();
@@ -339,6 +352,48 @@ class TestGrading : public QObject {
         const auto used_ms = (std::clock() - begin) * 1000 / CLOCKS_PER_SEC;
         QVERIFY2(used_ms < 100, qPrintable(QString::number(used_ms) + " ms"));
       }
+  }
+
+  void vectors_report_disagreements() {
+    const auto all = check_grading_vectors(TANDEM_TEST_DATA "/grading_vectors.json").value();
+    QCOMPARE(all.total, std::int64_t{220});
+    QVERIFY(all.disagreements.empty());
+    QCOMPARE(all.agreement(), 1.0);
+
+    const auto report = check_grading_vectors(write(R"([
+      {"kind": "gsm8k", "prediction": "The answer is 4.", "gold": "4", "equal": true},
+      {"kind": "math", "prediction": "\\boxed{5}", "gold": "4", "equal": true, "note": "wrong on purpose"}])"));
+    QCOMPARE(report.value().agreement(), 0.5);
+    const QJsonObject json = QJsonDocument::fromJson(QByteArray::fromStdString(report->to_json())).object();
+    QCOMPARE(json["total"].toInt(), 2);
+    QCOMPARE(json["agreement"].toDouble(), 0.5);
+    const QJsonObject item = json["disagreements"][0].toObject();
+    QCOMPARE(item["index"].toInt(), 1);
+    QCOMPARE(item["answer"].toString(), "5");
+    QCOMPARE(item["note"].toString(), "wrong on purpose");
+  }
+
+  void vectors_with_faults_are_refused_data() {
+    QTest::addColumn<QByteArray>("content");
+    QTest::addColumn<QString>("message");
+    QTest::newRow("JSON") << QByteArray("[") << ": not a JSON array";
+    QTest::newRow("empty") << QByteArray("[]") << ": not a JSON array";
+    QTest::newRow("item") << QByteArray("[5]") << ": case 0: not a JSON object";
+    QTest::newRow("kind") << QByteArray(R"([{"kind": "aime"}])")
+                          << ": case 0: 'kind' is \"aime\", wanted \"gsm8k\" or \"math\"";
+    QTest::newRow("gold") << QByteArray(R"([{"kind": "math", "prediction": "1"}])")
+                          << ": case 0: 'gold' is missing, wanted a string";
+    QTest::newRow("verdict") << QByteArray(R"([{"kind": "math", "prediction": "1", "gold": "1"}])")
+                             << ": case 0: 'equal' is missing, wanted true or false";
+  }
+  void vectors_with_faults_are_refused() {
+    QFETCH(QByteArray, content);
+    QFETCH(QString, message);
+    const std::string path = write(content);
+    const auto report = check_grading_vectors(path);
+    QVERIFY(!report.ok());
+    QVERIFY2(report.error().message.starts_with(path + message.toStdString()),
+             report.error().message.c_str());
   }
 
   void solutions_of_public_problems_hold_their_answers() {

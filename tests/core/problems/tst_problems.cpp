@@ -104,30 +104,35 @@ class TestProblems : public QObject {
                             "\n";
     QTest::newRow("no JSON") << good + "{oops\n"
                              << "a.jsonl"
-                             << "line 2: it is not a JSON object";
+                             << "line 2: not valid JSON";
     QTest::newRow("no object") << good + "[1]\n"
                                << "a.jsonl"
-                               << "line 2: it is not a JSON object";
+                               << "line 2: holds a JSON array, wanted an object";
     QTest::newRow("bytes") << good + "{\"question\": \"\xFF\", \"answer\": \"1\"}\n"
                            << "a.jsonl"
-                           << "line 2: it is not a JSON object";
+                           << "line 2: not valid JSON";
     QTest::newRow("fields") << good + "\n{\"q\": 1}\n"
                             << "a.jsonl"
-                            << "line 3: it has neither a 'question'";
+                            << "line 3: there is neither a 'question'";
     QTest::newRow("question") << good + R"({"question": 5, "answer": "1"})"
                               << "a.jsonl"
-                              << "line 2: 'question' is empty or no text";
+                              << "line 2: 'question' is 5, wanted a string";
     QTest::newRow("answer") << good + R"({"question": "Q"})"
                             << "a.jsonl"
-                            << "line 2: it has neither an 'answer'";
+                            << "line 2: 'answer' is missing, wanted a string";
     QTest::newRow("empty gold") << good + R"({"question": "Q", "answer": "work\n####"})"
                                 << "a.jsonl"
-                                << "line 2: it has neither an 'answer'";
+                                << "line 2: 'answer' is";
     QTest::newRow("mixed") << good + R"({"problem": "P", "answer": "1"})"
                            << "a.jsonl"
-                           << "line 2: it is of kind math, the problems before it are of kind gsm8k";
+                           << "line 2: of kind math, the problems before it are of kind gsm8k";
+    QTest::newRow("no box") << QByteArray(R"({"problem": "P", "answer": "1"})"
+                                          "\n"
+                                          R"({"problem": "P", "solution": "so it is 1"})")
+                            << "a.jsonl"
+                            << "line 2: 'solution' is \"so it is 1\", wanted a boxed answer in it";
     QTest::newRow("csv width") << QByteArray("question,answer\nQ,1\nQ\n") << "a.csv"
-                               << "line 3: it has 1 fields, the header has 2";
+                               << "line 3: 1 fields, wanted 2 as in the header";
   }
   void bad_lines() {
     QFETCH(QByteArray, content);
