@@ -108,7 +108,7 @@ std::string squeeze(std::string_view text) {
     squeezed += out[at];
     if ((out[at] != '^' && out[at] != '_') || char_at(out, at + 1) != '{') continue;
     std::size_t end = at + 3;  // behind the first character in the braces, which may have several bytes
-    while ((static_cast<unsigned char>(char_at(out, end)) & 0xC0) == 0x80) ++end;
+    while (continues_character(char_at(out, end))) ++end;
     if (char_at(out, end) != '}' || out[at + 2] == '}') continue;
     squeezed += std::string_view(out).substr(at + 2, end - at - 2);
     at = end;
@@ -125,11 +125,11 @@ std::string label_of(std::string_view text, std::string_view squeezed) {
   std::size_t longest = 0;
   std::size_t length = 0;
   for (const char c : text) {
-    const bool is_space_here = c == ' ';
-    if (!is_space_here && !is_letter(c) && static_cast<unsigned char>(c) < 0x80) return {};
-    length = is_space_here ? 0 : length + 1;
+    const bool is_ascii = static_cast<unsigned char>(c) < 0x80;
+    if (is_ascii && c != ' ' && !is_letter(c)) return {};
+    length = c == ' ' ? 0 : length + 1;
     longest = std::max(longest, length);
-    if (!is_space_here || !words.ends_with(' ')) words += lower(c);
+    if (c != ' ' || !words.ends_with(' ')) words += lower(c);
   }
   return longest >= 2 ? words : std::string();
 }

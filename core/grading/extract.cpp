@@ -122,8 +122,7 @@ std::optional<std::string> last_number(std::string_view text) {
 }
 
 std::ptrdiff_t count_characters(std::string_view utf8) {
-  return std::count_if(utf8.begin(), utf8.end(),
-                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  return std::count_if(utf8.begin(), utf8.end(), [](char c) { return !continues_character(c); });
 }
 
 }  // namespace

@@ -68,18 +68,6 @@ constexpr std::array<std::string_view, 37> kGreek{
     "upsilon", "phi",   "varphi", "chi",     "psi",     "omega",      "Gamma", "Delta", "Theta", "Lambda",
     "Xi",      "Pi",    "Sigma",  "Upsilon", "Phi",     "Psi",        "Omega"};
 
-template <std::size_t Count>
-bool contains(const std::array<std::string_view, Count>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-/// The letters from `at` on: a command's name where `at` is behind a backslash.
-std::string_view letters_at(std::string_view text, std::size_t at) {
-  std::size_t end = at;
-  while (is_letter(char_at(text, end))) ++end;
-  return text.substr(std::min(at, text.size()), end - at);
-}
-
 /// Steps 1 and 2: one spelling for every symbol.
 class SymbolPass {
  public:
@@ -233,7 +221,7 @@ class ArgumentPass {
 
   std::size_t character_size() const {
     std::size_t size = 1;  // and the bytes that continue a UTF-8 character
-    while ((static_cast<unsigned char>(char_at(text_, at_ + size)) & 0xC0) == 0x80) ++size;
+    while (continues_character(char_at(text_, at_ + size))) ++size;
     return size;
   }
 

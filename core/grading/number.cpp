@@ -27,17 +27,6 @@ struct ScaleWord {
 constexpr std::array<ScaleWord, 3> kScaleWords{
     {{"thousand", "1000"}, {"million", "1000000"}, {"billion", "1000000000"}}};
 
-template <std::size_t Count>
-bool contains(const std::array<std::string_view, Count>& words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-std::string_view word_at(std::string_view text, std::size_t at) {
-  std::size_t end = at;
-  while (is_letter(char_at(text, end))) ++end;
-  return text.substr(at, end - at);
-}
-
 /// digits / 10^decimals, with a sign.
 struct Decimal {
   bool negative = false;
@@ -221,7 +210,7 @@ void apply_scale_words(std::string_view& rest, Rational& value) {
   for (bool found = true; found;) {
     found = false;
     const std::size_t begin = skip_spaces(rest, 0);
-    const std::string_view word = begin > 0 ? word_at(rest, begin) : std::string_view();
+    const std::string_view word = begin > 0 ? letters_at(rest, begin) : std::string_view();
     for (const ScaleWord& scale : kScaleWords) {
       if (word != scale.word) continue;
       value.numerator = value.numerator * Natural(scale.factor);
@@ -247,7 +236,7 @@ bool is_unit(std::string_view rest) {
     at = skip_spaces(rest, at + 1);
   }
   while (at < rest.size()) {
-    const std::string_view word = word_at(rest, at);
+    const std::string_view word = letters_at(rest, at);
     const bool is_short = contains(kShortUnits, word);
     const bool is_word = !glued && word.size() >= 3 && word != "and" && !is_scale_word(word);
     if (!is_short && !is_word && (glued || !contains(kConnectingWords, word))) return false;

@@ -1,6 +1,8 @@
 // Small helpers on text shared by the files of this folder. ASCII only: answers' syntax is ASCII.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <string_view>
 
@@ -20,6 +22,11 @@ inline bool is_space(char c) {
 }
 inline char lower(char c) {
   return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+/// Whether a byte continues a UTF-8 character that began before it.
+inline bool continues_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
 }
 
 inline std::string_view trim(std::string_view text) {
@@ -43,6 +50,18 @@ inline std::size_t skip_spaces(std::string_view text, std::size_t at) {
 inline std::size_t skip_digits(std::string_view text, std::size_t at) {
   while (is_digit(char_at(text, at))) ++at;
   return at;
+}
+
+/// The letters from `at` on: a word, or a command's name behind its backslash.
+inline std::string_view letters_at(std::string_view text, std::size_t at) {
+  std::size_t end = at;
+  while (is_letter(char_at(text, end))) ++end;
+  return text.substr(std::min(at, text.size()), end - at);
+}
+
+template <std::size_t Count>
+bool contains(const std::array<std::string_view, Count>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
 }
 
 /// Position of the brace that closes the one at `open`, escaped braces aside; npos if there is none.

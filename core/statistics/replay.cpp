@@ -21,8 +21,8 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 /// interpolates.
 class StretchTimes {
  public:
-  StretchTimes(const StepTimes& times, std::int64_t prompt_tokens, std::int64_t slots)
-      : times_(times), prompt_tokens_(prompt_tokens), rows_(static_cast<std::size_t>(slots) + 1) {}
+  StretchTimes(const StepTimes& times, std::int64_t prompt_tokens, std::size_t most_occupied)
+      : times_(times), prompt_tokens_(prompt_tokens), rows_(most_occupied + 1) {}
 
   /// Seconds of `steps` steps at this occupancy. The occupied slots have generated `generated` tokens each,
   /// on average, before the first step; every step adds one.
@@ -55,7 +55,7 @@ class Replay {
  public:
   Replay(std::span<const TimedOutcome> outcomes, std::int64_t slots, std::int64_t prompt_tokens,
          const StepTimes& times)
-      : outcomes_(outcomes), slots_(slots), stretches_(times, prompt_tokens, slots) {
+      : outcomes_(outcomes), slots_(slots), stretches_(times, prompt_tokens, outcomes.size()) {
     TANDEM_CHECK(slots >= 1 && !times.empty(), fmt::format("replay: {} slots, or no step times", slots));
   }
 
