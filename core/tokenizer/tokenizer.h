@@ -59,5 +59,7 @@ class StreamDecoder {
 /// Reads tokenizer.json: byte-level BPE (with the Llama-3 or a plain ByteLevel pre-tokenizer) or WordLevel.
 /// Errors: NotFound, BadFormat, Unsupported (names the component that is not handled).
 Result<std::shared_ptr<const Tokenizer>> read_tokenizer(const std::string& path);
+/// The same from the file's text; `file` is its name, for messages.
+Result<std::shared_ptr<const Tokenizer>> parse_tokenizer(std::string_view text, const std::string& file);
 
 }  // namespace tandem

@@ -1,7 +1,6 @@
 // tokenizer.json to TextTokenizer. A component that would change ids and is not known is refused by name.
 #include <algorithm>
 #include <filesystem>
-#include <limits>
 #include <unordered_set>
 #include <utility>
 
@@ -391,7 +390,10 @@ Result<std::shared_ptr<const Tokenizer>> build(const json& document, const std::
 
 Result<std::shared_ptr<const Tokenizer>> read_tokenizer(const std::string& path) {
   TANDEM_TRY(const std::string text, read_file(path, kMaxFileBytes));
-  const std::string file = std::filesystem::path(path).filename().string();
+  return parse_tokenizer(text, std::filesystem::path(path).filename().string());
+}
+
+Result<std::shared_ptr<const Tokenizer>> parse_tokenizer(std::string_view text, const std::string& file) {
   TANDEM_TRY(const json document, parse_json_object(text, file));
   return build(document, file);
 }
