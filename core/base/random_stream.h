@@ -1,0 +1,66 @@
+// A sequence of random draws from one stream of the counter-based generator: the n-th draw is a pure function
+// of (seed, stream, substream, n), on every platform (no std distributions, whose output is not fixed).
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+#include <span>
+
+#include "core/base/random.h"
+#include "kernels/base/check.h"
+
+namespace tandem {
+
+class RandomStream {
+ public:
+  RandomStream(std::uint64_t seed, std::uint64_t stream, std::uint32_t substream = 0)
+      : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)},
+        stream_(stream),
+        substream_(substream) {}
+
+  std::uint32_t next() {
+    if (used_ == block_.size()) {
+      block_ = philox4x32({counter_++, substream_, static_cast<std::uint32_t>(stream_),
+                           static_cast<std::uint32_t>(stream_ >> 32)},
+                          key_);
+      used_ = 0;
+    }
+    return block_[used_++];
+  }
+
+  /// In [0, 1), 24 bits.
+  double uniform() { return static_cast<double>(next() >> 8) * 0x1p-24; }
+
+  /// A whole number in [low, high], both included; the range is at most 2^32 wide.
+  std::int64_t between(std::int64_t low, std::int64_t high) {
+    TANDEM_CHECK(low <= high, "an empty range has nothing to draw");
+    const auto width = static_cast<std::uint64_t>(high - low) + 1;
+    return low + static_cast<std::int64_t>((next() * width) >> 32);
+  }
+
+  bool chance(double probability) { return uniform() < probability; }
+
+  template <typename T>
+  const T& pick(std::span<const T> options) {
+    return options[static_cast<std::size_t>(between(0, static_cast<std::int64_t>(options.size()) - 1))];
+  }
+
+  /// Standard normal (Box and Muller 1958).
+  double normal() {
+    const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));
+    return radius * std::cos(2.0 * std::numbers::pi * uniform());
+  }
+
+ private:
+  std::array<std::uint32_t, 2> key_;
+  std::uint64_t stream_;
+  std::uint32_t substream_;
+  std::uint32_t counter_ = 0;
+  std::array<std::uint32_t, 4> block_{};
+  std::size_t used_ = 4;
+};
+
+}  // namespace tandem
