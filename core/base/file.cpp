@@ -1,7 +1,9 @@
 #include "core/base/file.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include <fcntl.h>
@@ -46,7 +48,28 @@ Result<OpenFile> open_regular(const std::string& path) {
   return file;
 }
 
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+bool write_parts(const std::string& path, std::span<const std::string_view> parts) {
+  std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "wbe"));
+  if (!file) return false;
+  for (const std::string_view part : parts)
+    if (!part.empty() && std::fwrite(part.data(), 1, part.size(), file.get()) != part.size()) return false;
+  if (std::fflush(file.get()) != 0 || ::fsync(::fileno(file.get())) != 0) return false;
+  return std::fclose(file.release()) == 0;
+}
+
 }  // namespace
+
+Status write_file(const std::string& path, std::span<const std::string_view> parts) {
+  const std::string temporary = path + '.' + std::to_string(::getpid()) + ".part";
+  if (write_parts(temporary, parts) && std::rename(temporary.c_str(), path.c_str()) == 0) return {};
+  const Error error{ErrorCode::Io, path + ": cannot write: " + std::strerror(errno)};
+  std::remove(temporary.c_str());
+  return error;
+}
 
 Result<std::string> read_file(const std::string& path, std::int64_t max_bytes) {
   TANDEM_TRY(const OpenFile file, open_regular(path));

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "core/base/result.h"
 
@@ -12,6 +13,10 @@ namespace tandem {
 
 /// The whole of a regular file. Errors: NotFound; Io; OutOfRange when it holds more than `max_bytes`.
 Result<std::string> read_file(const std::string& path, std::int64_t max_bytes);
+
+/// Writes a file, or replaces it, with the parts one after another: first under a temporary name, so that a
+/// full disk or a killed program leaves no half file. Errors: Io.
+Status write_file(const std::string& path, std::span<const std::string_view> parts);
 
 /// A regular file mapped read-only for as long as the object lives. A program that cuts the file short
 /// meanwhile makes the missing pages fault.

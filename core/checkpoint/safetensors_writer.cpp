@@ -1,13 +1,11 @@
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <memory>
+#include <string_view>
+#include <vector>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
+#include "core/base/file.h"
 #include "core/checkpoint/checkpoint.h"
 
 namespace tandem {
@@ -56,37 +54,17 @@ std::string make_header(std::span<const NamedTensor* const> order,
   return bytes + text;
 }
 
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
-bool write_all(const std::string& path, const std::string& header,
-               std::span<const NamedTensor* const> order) {
-  std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "wbe"));
-  if (!file) return false;
-  const auto put = [&](const void* data, std::size_t bytes) {
-    return bytes == 0 || std::fwrite(data, 1, bytes, file.get()) == bytes;
-  };
-  if (!put(header.data(), header.size())) return false;
-  for (const NamedTensor* tensor : order)
-    if (!put(tensor->view.data(), static_cast<std::size_t>(view_bytes(tensor->view)))) return false;
-  if (std::fflush(file.get()) != 0 || ::fsync(::fileno(file.get())) != 0) return false;
-  return std::fclose(file.release()) == 0;
-}
-
 }  // namespace
 
 Status write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                          const std::map<std::string, std::string>& metadata) {
   const std::vector<const NamedTensor*> order = in_file_order(tensors);
   const std::string header = make_header(order, metadata);
-  const std::string temporary = fmt::format("{}.{}.part", path, ::getpid());
-  if (!write_all(temporary, header, order) || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int reason = errno;
-    std::remove(temporary.c_str());
-    return Error{ErrorCode::Io, fmt::format("{}: cannot write: {}", path, std::strerror(reason))};
-  }
-  return {};
+  std::vector<std::string_view> parts = {header};
+  for (const NamedTensor* tensor : order)
+    parts.emplace_back(static_cast<const char*>(tensor->view.data()),
+                       static_cast<std::size_t>(view_bytes(tensor->view)));
+  return write_file(path, parts);
 }
 
 }  // namespace tandem

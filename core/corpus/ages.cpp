@@ -1,4 +1,6 @@
 // Ages: a chain of people described by one another's ages, then a question about one, two or all of them.
+#include <cstdlib>
+
 #include "core/corpus/families.h"
 #include "core/corpus/relations.h"
 
@@ -106,7 +108,7 @@ void tell_ages(Story& story, int steps) {
   const std::int64_t difference = chain.back().value - chain.front().value;
   if (sum) {
     finish_sum(story, chain, plan.ending);
-  } else if (plan.ending == ChainEnding::Difference && difference != 0) {
+  } else if (plan.ending == ChainEnding::Difference && std::abs(difference) > 1) {
     const Member& old = difference > 0 ? chain.back() : chain.front();
     const Member& young = difference > 0 ? chain.front() : chain.back();
     story.set("old", old.name);

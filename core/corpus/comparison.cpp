@@ -1,4 +1,6 @@
 // Comparison: a chain of people who collect, score or read different amounts, each told by another's.
+#include <cstdlib>
+
 #include "core/corpus/families.h"
 #include "core/corpus/relations.h"
 #include "core/corpus/vocabulary.h"
@@ -141,7 +143,7 @@ void tell_comparison(Story& story, int steps) {
     finish_sum(story, chain, plan.ending);
   } else if (plan.ending == ChainEnding::Last) {
     story.finish(kHowMany, kDoes, chain.back().value, {{"who", names.back()}});
-  } else if (plan.ending == ChainEnding::Difference && difference != 0) {
+  } else if (plan.ending == ChainEnding::Difference && std::abs(difference) > 1) {
     const Member& high = difference > 0 ? chain.back() : chain.front();
     const Member& low = difference > 0 ? chain.front() : chain.back();
     story.set("high", high.name);

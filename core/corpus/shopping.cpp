@@ -122,7 +122,7 @@ void close_bill(Tale& tale) {
     const std::int64_t weeks = random.between(2, 6);
     story.finish(kRepeat, kSpends, story.work(kMultiply, tale.amount, '*', weeks), {{"n", weeks}});
   } else {
-    const std::int64_t cash = (tale.amount / 20 + random.between(1, 3)) * 20;
+    const std::int64_t cash = ((tale.amount + 1) / 20 + random.between(1, 3)) * 20;
     story.finish(kChange, kGetsBack, story.work(kTakeFromCash, cash, '-', tale.amount), {{"n", cash}});
   }
 }

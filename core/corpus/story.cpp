@@ -9,13 +9,14 @@
 namespace tandem::corpus {
 namespace {
 
-// A result above this would be more arithmetic than reasoning.
+// From 2 on every noun is in the plural; larger results would be more arithmetic than reasoning.
+constexpr std::int64_t kSmallestNumber = 2;
 constexpr std::int64_t kLargestNumber = 9999;
 
 constexpr std::string_view kTellConnectives[] = {"then ", "after that, ", "later, ", "next, ",
                                                  "afterwards, "};
 constexpr std::string_view kFirstConnectives[] = {"first, ", "to begin, ", "to start, ", "first of all, "};
-constexpr std::string_view kWorkConnectives[] = {"then ", "next, ", "after that, ", "from there, "};
+constexpr std::string_view kWorkConnectives[] = {"then ", "next, ", "after that, "};
 
 // Sentences that begin like this are connected already.
 constexpr std::string_view kConnectedOpenings[] = {"after ", "that ",  "then ", "now ",     "so ",
@@ -103,7 +104,8 @@ std::int64_t Story::work(Phrases phrases, std::int64_t a, char op, std::int64_t 
   const std::int64_t result = calculate(a, op, b);
   const std::string calc =
       std::to_string(a) + " " + op + " " + std::to_string(b) + " = " + std::to_string(result);
-  TANDEM_CHECK(result > 0 && result <= kLargestNumber, "a step left the range of the problems: " + calc);
+  TANDEM_CHECK(result >= kSmallestNumber && result <= kLargestNumber,
+               "a step left the range of the problems: " + calc);
   set("calc", calc);
   set("a", std::to_string(a));
   set("b", std::to_string(b));

@@ -49,7 +49,7 @@ class Story {
   void tell_next(Phrases phrases, Words words = {});
 
   /// Adds one calculation to the solution, in a sentence whose {calc} is "a op b = result"; {a}, {b} and {c}
-  /// are its numbers. Results are whole and positive. op is one of + - * /.
+  /// are its numbers. Results are whole and at least 2. op is one of + - * /.
   std::int64_t work(Phrases phrases, std::int64_t a, char op, std::int64_t b, Words words = {});
 
   /// Ends the story: the question proper, and the sentence that states its answer as {answer}.

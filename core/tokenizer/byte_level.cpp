@@ -22,6 +22,16 @@ constexpr std::array<std::int16_t, kLastCharacter + 1> make_bytes() {
 
 constexpr auto kBytes = make_bytes();
 
+/// Character of each byte.
+constexpr std::array<std::uint16_t, 256> make_characters() {
+  std::array<std::uint16_t, 256> characters{};
+  for (std::uint16_t character = 0; character <= kLastCharacter; ++character)
+    if (kBytes[character] >= 0) characters[static_cast<std::size_t>(kBytes[character])] = character;
+  return characters;
+}
+
+constexpr auto kCharacters = make_characters();
+
 }  // namespace
 
 std::optional<std::string> bytes_of_byte_level(std::string_view token) {
@@ -35,6 +45,20 @@ std::optional<std::string> bytes_of_byte_level(std::string_view token) {
     bytes += static_cast<char>(kBytes[character]);
   }
   return bytes;
+}
+
+std::string byte_level_of_bytes(std::string_view bytes) {
+  std::string token;
+  for (const char byte : bytes) {
+    const std::uint16_t character = kCharacters[static_cast<unsigned char>(byte)];
+    if (character < 0x80) {
+      token += static_cast<char>(character);
+    } else {
+      token += static_cast<char>(0xC0 | character >> 6);
+      token += static_cast<char>(0x80 | (character & 0x3F));
+    }
+  }
+  return token;
 }
 
 }  // namespace tandem

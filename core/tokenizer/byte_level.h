@@ -11,4 +11,7 @@ namespace tandem {
 /// `token`: valid UTF-8.
 std::optional<std::string> bytes_of_byte_level(std::string_view token);
 
+/// Bytes written in the alphabet; the inverse of bytes_of_byte_level().
+std::string byte_level_of_bytes(std::string_view bytes);
+
 }  // namespace tandem
