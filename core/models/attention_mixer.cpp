@@ -24,8 +24,8 @@ class AttentionState final : public MixerState {
         capacity_(shape.new_tokens + (shape.private_prefix ? shape.prompt_tokens : 0)),
         prompt_keys_(Tensor::uninitialized({nheads_kv, shape.prompt_tokens, headdim})),
         prompt_values_(Tensor::uninitialized({nheads_kv, shape.prompt_tokens, headdim})),
-        keys_(Tensor::uninitialized({shape.slots, nheads_kv, capacity_, headdim})),
-        values_(Tensor::uninitialized({shape.slots, nheads_kv, capacity_, headdim})) {}
+        keys_(Tensor::uninitialized({shape.batch, nheads_kv, capacity_, headdim})),
+        values_(Tensor::uninitialized({shape.batch, nheads_kv, capacity_, headdim})) {}
 
   void set_prompt(TensorView k, TensorView v) {
     for (std::int64_t t = 0; t < shape_.prompt_tokens; ++t) {

@@ -126,7 +126,7 @@ std::unique_ptr<Mixer> take_attention(TensorSource& source, const ModelConfig& c
 
 /// Tensors that both recurrent kinds have, under the same leaf names.
 SsmMixer::Weights take_ssm(TensorSource& source, const ModelConfig& config, const std::string& prefix,
-                           const SsmMixer::Layout& layout) {
+                           const SsmMixer::Layout& layout, ConvActivation activation) {
   const std::int64_t rows = layout.inner() + layout.conv_width() + layout.nheads;
   SsmMixer::Weights w;
   w.layout = layout;
@@ -134,7 +134,7 @@ SsmMixer::Weights take_ssm(TensorSource& source, const ModelConfig& config, cons
   w.conv_weight = source.take(prefix + "conv1d.weight", {layout.conv_width(), 1, config.d_conv})
                       .reshape({layout.conv_width(), config.d_conv});
   w.conv_bias = source.take(prefix + "conv1d.bias", {layout.conv_width()});
-  w.conv_activation = config.conv_silu ? ConvActivation::Silu : ConvActivation::Identity;
+  w.conv_activation = activation;
   w.skip = source.take(prefix + "D", {layout.nheads});
   w.out_proj = source.take_packed(prefix + "out_proj.weight", {config.d_model, layout.inner()});
   return w;
@@ -151,7 +151,8 @@ std::unique_ptr<Mixer> take_llamba_mixer(TensorSource& source, const ModelConfig
   layout.conv_begin = 0;
   layout.gate_begin = layout.conv_width();
   layout.decay_begin = layout.gate_begin + layout.inner();
-  auto weights = take_ssm(source, config, prefix, layout);
+  auto weights = take_ssm(source, config, prefix, layout,
+                          config.conv_silu ? ConvActivation::Silu : ConvActivation::Identity);
   return std::make_unique<DiscreteMamba2Mixer>(std::move(weights),
                                                source.take(prefix + "z_bias", {layout.inner()}));
 }
@@ -167,7 +168,7 @@ std::unique_ptr<Mixer> take_hybrid_mixer(TensorSource& source, const ModelConfig
   layout.gate_begin = 0;
   layout.conv_begin = layout.inner();
   layout.decay_begin = layout.conv_begin + layout.conv_width();
-  auto weights = take_ssm(source, config, prefix, layout);
+  auto weights = take_ssm(source, config, prefix, layout, ConvActivation::Silu);
   HybridMamba2Mixer::Extra extra;
   extra.dt_bias = source.take(prefix + "dt_bias", {layout.nheads});
   extra.a_log = source.take(prefix + "A_log", {layout.nheads});

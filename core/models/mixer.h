@@ -16,7 +16,7 @@ struct LayerMatrices;
 /// How much a DecodeState must hold.
 struct StateShape {
   std::int64_t prompt_tokens = 0;
-  std::int64_t slots = 0;
+  std::int64_t batch = 0;       // slots: completions decoded together
   std::int64_t new_tokens = 0;  // per slot, at most
   bool private_prefix = false;  // every slot keeps its own copy of the prompt's keys and values
 };

@@ -132,12 +132,12 @@ void Model::step(Context& context, DecodeState& state, std::span<const std::int3
 }
 
 DecodeState::DecodeState(const Model& model, const StateShape& shape)
-    : shape_(shape), generated_(static_cast<std::size_t>(shape.slots), 0) {
+    : shape_(shape), generated_(static_cast<std::size_t>(shape.batch), 0) {
   for (const LayerWeights& layer : model.weights().layers) layers_.push_back(layer.mixer->make_state(shape));
 }
 
 void DecodeState::start_slot(std::int32_t slot) {
-  TANDEM_CHECK(slot >= 0 && slot < shape_.slots, "slot outside the batch");
+  TANDEM_CHECK(slot >= 0 && slot < shape_.batch, "slot outside the batch");
   for (auto& layer : layers_) layer->start_slot(slot);
   generated_[static_cast<std::size_t>(slot)] = 0;
 }

@@ -19,8 +19,8 @@ class SsmState final : public MixerState {
   SsmState(const StateShape& shape, Shape window, Shape state)
       : prompt_window_(window),
         prompt_state_(state),
-        windows_(Tensor::uninitialized({shape.slots, window.elements()})),
-        states_(Tensor::uninitialized({shape.slots, state.elements()})) {}
+        windows_(Tensor::uninitialized({shape.batch, window.elements()})),
+        states_(Tensor::uninitialized({shape.batch, state.elements()})) {}
 
   TensorView prompt_window() const { return prompt_window_; }
   TensorView prompt_state() const { return prompt_state_; }

@@ -105,20 +105,20 @@ class TestModels : public QObject {
     Context one(1);
     Context three(3);
     const std::int64_t prompt = 20;
-    const std::int64_t slots = 64;
+    const std::int64_t batch = 64;
     const Tensor alone = decode_logits(*loaded, one, ids, prompt, false);
-    DecodeState state(*loaded, {prompt, slots, 32, false});
-    Tensor logits({slots, loaded->info().vocab});
+    DecodeState state(*loaded, {prompt, batch, 32, false});
+    Tensor logits({batch, loaded->info().vocab});
     loaded->prefill(three, std::span(ids).first(prompt), &state, logits.view().rows(0, 1));
-    std::vector<std::int32_t> all(slots);
-    for (std::int32_t slot = 0; slot < slots; ++slot) {
+    std::vector<std::int32_t> all(batch);
+    for (std::int32_t slot = 0; slot < batch; ++slot) {
       all[static_cast<std::size_t>(slot)] = slot;
       state.start_slot(slot);
     }
     for (std::int64_t t = prompt; t < 40; ++t) {
-      const std::vector<std::int32_t> tokens(slots, ids[static_cast<std::size_t>(t)]);
+      const std::vector<std::int32_t> tokens(batch, ids[static_cast<std::size_t>(t)]);
       loaded->step(three, state, tokens, all, logits);
-      for (std::int64_t slot = 0; slot < slots; slot += 9)
+      for (std::int64_t slot = 0; slot < batch; slot += 9)
         QCOMPARE_LE(max_abs_error(logits.view().rows(slot, 1), alone.view().rows(t - prompt + 1, 1)), 2e-4);
     }
   }
@@ -146,7 +146,7 @@ class TestModels : public QObject {
              layers.c_str());
 
     copy_model("seed-hybrid", base / "missing");
-    edit(base / "missing/mamba_config.json", "1,", "2,");
+    edit(base / "missing/mamba_config.json", "  1,\n  4", "  2,\n  4");
     const std::string missing = error_of(base / "missing");
     QVERIFY2(missing.find("missing") != std::string::npos, missing.c_str());
 
