@@ -2,21 +2,22 @@
 // A command's function returns the process's exit code: 0 ok, 1 failed, 2 usage.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
+
+#include <CLI/CLI.hpp>
 
 namespace tandem::cli {
 
 /// Set by the command that was chosen; run by main() after parsing.
 using Action = std::function<int()>;
 
-void add_info_command(CLI::App& app, Action& action);
-void add_run_command(CLI::App& app, Action& action);
-void add_evaluate_command(CLI::App& app, Action& action);
-void add_coverage_command(CLI::App& app, Action& action);
-void add_capture_command(CLI::App& app, Action& action);
-void add_grade_command(CLI::App& app, Action& action);
-void add_bench_command(CLI::App& app, Action& action);
-void add_session_command(CLI::App& app, Action& action);
+void addInfoCommand(CLI::App& app, Action& action);
+void addRunCommand(CLI::App& app, Action& action);
+void addEvaluateCommand(CLI::App& app, Action& action);
+void addCoverageCommand(CLI::App& app, Action& action);
+void addCaptureCommand(CLI::App& app, Action& action);
+void addGradeCommand(CLI::App& app, Action& action);
+void addBenchCommand(CLI::App& app, Action& action);
+void addSessionCommand(CLI::App& app, Action& action);
 
 }  // namespace tandem::cli

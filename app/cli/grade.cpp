@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "app/cli/commands.h"
+#include "app/cli/output.h"
 #include "core/grading/vectors.h"
 
 namespace tandem::cli {
@@ -27,10 +28,7 @@ void printReport(const GradingAgreement& report) {
 
 int grade(const GradeOptions& options) {
   const auto report = check_grading_vectors(options.vectors);
-  if (!report) {
-    fmt::print(stderr, "tandem-cli grade: {}\n", report.error().message);
-    return 1;
-  }
+  if (!report) return fail(report.error());
   if (options.json)
     fmt::print("{}\n", report->to_json());
   else
@@ -40,7 +38,7 @@ int grade(const GradeOptions& options) {
 
 }  // namespace
 
-void add_grade_command(CLI::App& app, Action& action) {
+void addGradeCommand(CLI::App& app, Action& action) {
   auto options = std::make_shared<GradeOptions>();
   CLI::App* command = app.add_subcommand("grade", "Check the grader against a file of decided verdicts");
   command->add_option("--vectors", options->vectors, "JSON array of {kind, prediction, gold, equal, note}")

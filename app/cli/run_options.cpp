@@ -1,0 +1,69 @@
+#include "app/cli/run_options.h"
+
+#include <filesystem>
+
+namespace tandem::cli {
+
+CLI::Option* addModelOption(CLI::App& command, std::vector<std::string>& models) {
+  return command
+      .add_option(
+          "--model", models,
+          "A bundled name, a folder or a .safetensors file; give it once per model, the teacher first")
+      ->required()
+      ->take_all()
+      ->allow_extra_args(false);
+}
+
+Result<std::vector<std::shared_ptr<const Model>>> openModels(const std::vector<std::string>& names,
+                                                             DType weights) {
+  std::vector<std::shared_ptr<const Model>> models;
+  for (const std::string& name : names) {
+    TANDEM_TRY(auto model, open_model(name, {.weights = weights}));
+    models.push_back(std::move(model));
+  }
+  return models;
+}
+
+void RunOptions::addTo(CLI::App& command, int completions) {
+  settings.completions = completions;
+  addModelOption(command, models);
+  const auto number = [&command](const char* name, auto& value, const char* help) {
+    return command.add_option(name, value, help)->capture_default_str();
+  };
+  number("--completions", settings.completions, "Completions of each problem")->check(CLI::PositiveNumber);
+  number("--seed", settings.seed, "Seed of the sampler");
+  number("--temperature", settings.sampling.temperature, "0 takes the likeliest token")
+      ->check(CLI::NonNegativeNumber);
+  number("--top-k", settings.sampling.top_k, "Sample from the K likeliest tokens; 0 is off")
+      ->check(CLI::NonNegativeNumber);
+  number("--top-p", settings.sampling.top_p, "Sample from the likeliest tokens that make up this probability")
+      ->check(CLI::Range(0.0, 1.0));
+  number("--max-tokens", settings.max_new_tokens, "Longest completion, in tokens")
+      ->check(CLI::PositiveNumber);
+  number("--batch", settings.batch, "Completions decoded together; 0 is all")->check(CLI::NonNegativeNumber);
+  number("--threads", settings.threads, "Threads; 0 is all of the machine's")->check(CLI::NonNegativeNumber);
+  number("--weights", settings.weights, "Type of the packed weights")->check(CLI::IsMember({"f32", "bf16"}));
+  command.add_option("--time-budget", settings.time_budget_s, "Seconds of decoding for each problem")
+      ->check(CLI::PositiveNumber);
+  command.add_flag(
+      "--together", together,
+      "Run the models at once, each on its share of the threads, instead of taking turns; their seconds "
+      "are then no measurement");
+}
+
+Result<std::vector<std::shared_ptr<const Model>>> RunOptions::open() const {
+  return openModels(models, settings.weights == "bf16" ? DType::BF16 : DType::F32);
+}
+
+RunSettings RunOptions::chosen() const {
+  RunSettings result = settings;
+  if (together) result.mode = "together";
+  return result;
+}
+
+Result<std::shared_ptr<Session>> openOrCreateSession(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored) ? Session::open(path) : Session::create(path);
+}
+
+}  // namespace tandem::cli
