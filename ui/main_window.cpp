@@ -3,6 +3,8 @@
 #include <QStatusBar>
 
 #include "ui/theme.h"
+#include "ui/views/coverage_view.h"
+#include "ui/views/throughput_view.h"
 
 namespace tandem::ui {
 
@@ -28,7 +30,10 @@ MainWindow::MainWindow(Workspace& workspace, QWidget* parent)
 }
 
 /// The one list of views. Their order is the order of the rail and of Ctrl+1 and so on.
-void MainWindow::addViews() {}
+void MainWindow::addViews() {
+  addView(new ThroughputView(m_workspace), QStringLiteral("throughput"));
+  addView(new CoverageView(m_workspace), QStringLiteral("coverage"));
+}
 
 void MainWindow::addView(View* view, const QString& name) {
   view->setObjectName(name);

@@ -1,0 +1,330 @@
+#include "core/jobs/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "core/base/provenance.h"
+#include "core/base/random.h"
+#include "core/models/decode_state.h"
+#include "core/models/weights.h"
+#include "kernels/ops/sampling.h"
+
+namespace tandem {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kOneCompletion = "one completion";
+
+double seconds_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+/// Percentile q in [0, 1] of values, linear between neighbours; 0 when there are none.
+double percentile(std::vector<double> values, double q) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const double position = q * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(position);
+  const std::size_t above = std::min(below + 1, values.size() - 1);
+  return values[below] + (position - static_cast<double>(below)) * (values[above] - values[below]);
+}
+
+/// One bar, and what its repeats measured.
+struct Case {
+  const Model* model = nullptr;
+  std::string variant;
+  int batch = 0;
+  bool private_prefix = false;
+  std::string skipped;
+  std::int64_t cache_bytes = 0;
+  std::vector<double> tokens_per_s, steps_s, prefill_s, first_token_s;
+
+  std::string label() const { return fmt::format("{}, {}, batch {}", model->info().name, variant, batch); }
+};
+
+std::int64_t steps_per_repeat(const BenchOptions& options) {
+  return options.generated_tokens + 1;  // one warm-up
+}
+
+DType weight_type(const Model& model) {
+  return model.weights().head.dtype();
+}
+
+/// Bytes of caches, states and logits at the end of a repeat.
+std::int64_t memory_needed(const Case& bar, const BenchOptions& options) {
+  const ModelInfo& info = bar.model->info();
+  const std::int64_t prompts = bar.private_prefix ? bar.batch + 1 : 1;
+  const std::int64_t tokens = prompts * options.prompt_tokens + bar.batch * steps_per_repeat(options);
+  return tokens * info.cache_bytes_per_token() + (bar.batch + 1) * (info.state_bytes() + info.vocab * 4);
+}
+
+std::vector<Case> list_cases(std::span<const std::shared_ptr<const Model>> models,
+                             const BenchOptions& options) {
+  std::vector<Case> cases;
+  for (const auto& model : models) {
+    const ModelInfo& info = model->info();
+    const auto add = [&](const char* variant, bool private_prefix) {
+      for (const int batch : options.batches) {
+        Case& bar = cases.emplace_back();
+        bar.model = model.get();
+        bar.variant = variant;
+        bar.batch = batch;
+        bar.private_prefix = private_prefix;
+      }
+    };
+    if (info.is_pure_attention()) {
+      add("private prefix", true);
+      add("shared prefix", false);
+    } else {
+      add(info.cache_bytes_per_token() > 0 ? "hybrid, shared prefix" : "recurrent", false);
+    }
+  }
+  const std::int64_t available = available_memory_bytes();
+  for (Case& bar : cases)
+    if (const std::int64_t needed = memory_needed(bar, options); available > 0 && needed > available / 2)
+      bar.skipped =
+          fmt::format("needs {:.1f} GiB, more than half of the {:.1f} GiB free",
+                      static_cast<double>(needed) / 0x1p30, static_cast<double>(available) / 0x1p30);
+  return cases;
+}
+
+/// One sitting: contexts, prompts and buffers that all repeats share.
+class Sitting {
+ public:
+  Sitting(const BenchOptions& options, BenchReport& report)
+      : options_(options), report_(report), context_(options.threads) {}
+
+  Context& context() { return context_; }
+
+  /// Prefill, one warm-up step, then the timed steps. With `watch`, memory is read as the caches grow.
+  void run(Case& bar, bool watch) {
+    const Model& model = *bar.model;
+    const std::int64_t vocab = model.info().vocab;
+    DecodeState state(model,
+                      {options_.prompt_tokens, bar.batch, steps_per_repeat(options_), bar.private_prefix});
+    const Tensor prompt_logits({1, vocab});
+    const Tensor logits({bar.batch, vocab});
+    slots_.resize(static_cast<std::size_t>(bar.batch));
+    std::iota(slots_.begin(), slots_.end(), 0);
+    position_ = 0;
+
+    const auto start = Clock::now();
+    model.prefill(context_, random_prompt(model, options_.prompt_tokens), &state, prompt_logits);
+    bar.prefill_s.push_back(seconds_between(start, Clock::now()));
+    for (const std::int32_t slot : slots_) {
+      state.start_slot(slot);
+      std::memcpy(logits.view().row(slot), prompt_logits.f32(),
+                  static_cast<std::size_t>(prompt_logits.bytes()));
+    }
+    draw(model, logits);
+    bar.first_token_s.push_back(seconds_between(start, Clock::now()));
+
+    step(model, state, logits);
+    const auto first = Clock::now();
+    auto before = first;
+    for (std::int64_t i = 0; i < options_.generated_tokens; ++i) {
+      step(model, state, logits);
+      const auto now = Clock::now();
+      bar.steps_s.push_back(seconds_between(before, now));
+      before = now;
+      if (watch) note_memory(bar, options_.prompt_tokens + i + 2, state.bytes_in_use(slots_));
+    }
+    bar.tokens_per_s.push_back(static_cast<double>(bar.batch) *
+                               static_cast<double>(options_.generated_tokens) /
+                               seconds_between(first, before));
+    bar.cache_bytes = state.bytes_in_use(slots_);
+  }
+
+  /// Memory that one completion holds by itself, prompt included, as its context grows.
+  void watch_one(const Model& model) {
+    Case bar;
+    bar.model = &model;
+    bar.variant = kOneCompletion;
+    bar.batch = 1;
+    const Tensor logits({1, model.info().vocab});
+    slots_.assign(1, 0);
+    position_ = 0;
+    for (std::int64_t tokens = 8; tokens <= options_.prompt_tokens; tokens *= 2) {
+      DecodeState state(model, {tokens, 1, steps_per_repeat(options_), /*private_prefix=*/true});
+      model.prefill(context_, random_prompt(model, tokens), &state, logits);
+      state.start_slot(0);
+      const std::int64_t prompt_copy = state.bytes_in_use({});
+      note_memory(bar, tokens, state.bytes_in_use(slots_) - prompt_copy);
+      if (2 * tokens <= options_.prompt_tokens) continue;
+      draw(model, logits);
+      for (std::int64_t i = 1; i <= options_.generated_tokens; ++i) {
+        step(model, state, logits);
+        note_memory(bar, tokens + i, state.bytes_in_use(slots_) - prompt_copy);
+      }
+    }
+  }
+
+ private:
+  /// Ids that are uniform over the vocabulary, the same for every model of that vocabulary.
+  std::vector<std::int32_t> random_prompt(const Model& model, std::int64_t tokens) const {
+    std::vector<std::int32_t> ids;
+    const auto vocab = static_cast<float>(model.tokenizer().vocab_size());
+    for (std::int64_t i = 0; i < tokens; ++i)
+      ids.push_back(static_cast<std::int32_t>(
+          vocab * completion_uniform(options_.seed, 0, 0, static_cast<std::uint32_t>(i))));
+    return ids;
+  }
+
+  void step(const Model& model, DecodeState& state, TensorView logits) {
+    model.step(context_, state, tokens_, slots_, logits);
+    draw(model, logits);
+  }
+
+  void draw(const Model& model, TensorView logits) {
+    uniforms_.clear();
+    for (const std::int32_t slot : slots_)
+      uniforms_.push_back(completion_uniform(options_.seed, 1, static_cast<std::uint32_t>(slot), position_));
+    ++position_;
+    tokens_.resize(slots_.size());
+    logprobs_.resize(slots_.size());
+    sample(context_, logits, model.tokenizer().vocab_size(), {}, uniforms_, tokens_, logprobs_);
+  }
+
+  void note_memory(const Case& bar, std::int64_t context, std::int64_t bytes) {
+    report_.memory.push_back({bar.model->info().name, bar.variant, bar.batch, context, bytes});
+  }
+
+  const BenchOptions& options_;
+  BenchReport& report_;
+  Context context_;
+  std::uint32_t position_ = 0;
+  std::vector<std::int32_t> slots_, tokens_;
+  std::vector<float> uniforms_, logprobs_;
+};
+
+BenchBar summarise(const Case& measured, const BenchOptions& options, const Roofline& roofline) {
+  BenchBar bar;
+  bar.model = measured.model->info().name;
+  bar.variant = measured.variant;
+  bar.batch = measured.batch;
+  bar.weight_bytes = measured.model->info().weight_bytes;
+  bar.skipped = measured.skipped;
+  if (!bar.skipped.empty()) return bar;
+  bar.tokens_per_s = percentile(measured.tokens_per_s, 0.5);
+  bar.tokens_per_s_min = percentile(measured.tokens_per_s, 0);
+  bar.tokens_per_s_max = percentile(measured.tokens_per_s, 1);
+  bar.step_p50_s = percentile(measured.steps_s, 0.5);
+  bar.step_p95_s = percentile(measured.steps_s, 0.95);
+  bar.prefill_s = percentile(measured.prefill_s, 0.5);
+  bar.first_token_s = percentile(measured.first_token_s, 0.5);
+  bar.cache_bytes = measured.cache_bytes;
+
+  // The mean timed step reads the warm-up token and half of the timed ones.
+  const DecodeCost cost =
+      decode_cost(measured.model->info(), weight_type(*measured.model),
+                  {.batch = measured.batch,
+                   .prompt = static_cast<double>(options.prompt_tokens),
+                   .generated = 1.0 + (static_cast<double>(options.generated_tokens) + 1) / 2,
+                   .private_prefix = measured.private_prefix});
+  const auto batch = static_cast<double>(measured.batch);
+  bar.flops_per_token = cost.flops / batch;
+  bar.bytes_per_step = cost.bytes;
+  bar.working_set_bytes = cost.working_set_bytes;
+  const double arithmetic_s = cost.flops / roofline.flops_per_s;
+  const double transfer_s = roofline.transfer_s(cost.bytes, cost.working_set_bytes);
+  bar.bound = arithmetic_s > transfer_s ? "arithmetic" : "bandwidth";
+  bar.roofline_tokens_per_s = batch / std::max(arithmetic_s, transfer_s);
+  bar.roofline_share = bar.tokens_per_s / bar.roofline_tokens_per_s;
+  return bar;
+}
+
+Status validate(std::span<const std::shared_ptr<const Model>> models, const BenchOptions& options) {
+  const auto invalid = [](std::string message) {
+    return Error{ErrorCode::InvalidArgument, std::move(message)};
+  };
+  if (models.empty()) return invalid("A benchmark needs at least one model.");
+  if (options.batches.empty()) return invalid("A benchmark needs at least one batch size.");
+  for (const int batch : options.batches)
+    if (batch < 1) return invalid(fmt::format("Batch sizes start at 1, found {}.", batch));
+  if (options.prompt_tokens < 1 || options.generated_tokens < 1)
+    return invalid(fmt::format("Prompt and generated tokens start at 1, found {} and {}.",
+                               options.prompt_tokens, options.generated_tokens));
+  if (options.threads < 1 || options.repeats < 1)
+    return invalid(
+        fmt::format("Threads and repeats start at 1, found {} and {}.", options.threads, options.repeats));
+  const std::int64_t context = options.prompt_tokens + steps_per_repeat(options);
+  for (const auto& model : models)
+    if (const std::int64_t limit = model->info().max_context; limit > 0 && context > limit)
+      return Error{
+          ErrorCode::OutOfRange,
+          fmt::format("{} reads at most {} tokens; the benchmark needs {} (prompt {}, warm-up 1, timed {}).",
+                      model->info().name, limit, context, options.prompt_tokens, options.generated_tokens)};
+  return {};
+}
+
+}  // namespace
+
+DecodeCost decode_cost(const ModelInfo& model, DType weights, const DecodeLoad& load) {
+  const auto batch = static_cast<double>(load.batch);
+  const auto weight_bytes = static_cast<double>(model.weight_bytes);
+  double flops = 2 * std::min(weight_bytes / static_cast<double>(element_bytes(weights)),  // packing may pad
+                              static_cast<double>(model.parameters));
+  for (const LayerInfo& layer : model.layers) {
+    const auto width = static_cast<double>(layer.nheads * layer.headdim);
+    if (is_recurrent(layer.mixer)) {
+      flops += 5 * width * static_cast<double>(layer.dstate);  // s = a s + x B^T (3), y = s C (2)
+    } else {
+      flops += 4 * width * (load.prompt + load.generated);  // scores, and the mean of values
+    }
+  }
+  const auto token_bytes = static_cast<double>(model.cache_bytes_per_token());
+  const double prompts = load.private_prefix ? batch : 1;
+  const double caches = token_bytes * (prompts * load.prompt + batch * load.generated);
+  const double states = batch * static_cast<double>(model.state_bytes());
+  return {.flops = batch * flops,
+          .bytes = weight_bytes + caches + batch * token_bytes + 2 * states,
+          .working_set_bytes = weight_bytes + caches + states};
+}
+
+Result<BenchReport> bench(std::span<const std::shared_ptr<const Model>> models, const BenchOptions& options,
+                          const BenchProgress& progress, std::stop_token stop) {
+  TANDEM_RETURN_IF_ERROR(validate(models, options));
+  BenchReport report;
+  report.device = device_name(options.threads);
+  report.version = tandem_version();
+  report.date_utc = utc_now();
+  report.options = options;
+  std::vector<Case> cases = list_cases(models, options);
+  const int total = 1 + options.repeats * static_cast<int>(cases.size());
+  int done = 0;
+  const auto tell = [&](const std::string& what) {
+    if (progress) progress(done, total, what);
+  };
+
+  Sitting sitting(options, report);
+  tell("roofline and memory of one completion");
+  report.roofline = measure_roofline(sitting.context(), stop);
+  for (const auto& model : models)
+    if (!stop.stop_requested()) sitting.watch_one(*model);
+  ++done;
+  const int largest = *std::max_element(options.batches.begin(), options.batches.end());
+  for (int repeat = 0; repeat < options.repeats; ++repeat) {
+    // The order rotates, so that heat and clock drift do not favour a bar.
+    for (std::size_t i = 0; i < cases.size() && !stop.stop_requested(); ++i, ++done) {
+      Case& bar = cases[(i + static_cast<std::size_t>(repeat)) % cases.size()];
+      tell(fmt::format("{} (repeat {} of {})", bar.label(), repeat + 1, options.repeats));
+      if (!bar.skipped.empty()) continue;
+      sitting.run(bar, /*watch=*/repeat == 0 && bar.batch == largest && !bar.private_prefix);
+    }
+  }
+  report.complete = !stop.stop_requested();
+  for (const Case& bar : cases)
+    if (!bar.tokens_per_s.empty() || !bar.skipped.empty())
+      report.bars.push_back(summarise(bar, options, report.roofline));
+  if (report.bars.empty() && !report.complete)
+    return Error{ErrorCode::Cancelled, "The benchmark was stopped before a bar was measured."};
+  tell(report.complete ? "done" : "stopped");
+  return report;
+}
+
+}  // namespace tandem

@@ -1,0 +1,492 @@
+#include "ui/views/coverage_view.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <QAction>
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QScopedValueRollback>
+#include <QStackedWidget>
+#include <QTableView>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "ui/format.h"
+#include "ui/views/coverage_evaluate_dialog.h"
+#include "ui/widgets/outcome_strip.h"
+#include "ui/widgets/table_window.h"
+#include "ui/widgets/value_slider.h"
+
+namespace tandem::ui {
+namespace {
+
+constexpr int kFewProblems = 20;
+constexpr int kBandProblems = 10;  // below, core gives no band
+constexpr double kManyCut = 0.05;
+constexpr int kDemonstrationProblems = 40;
+constexpr int kDemonstrationCompletions = 16;
+
+QTableView* makeTable(const QString& objectName, const QString& accessibleName) {
+  auto* table = new QTableView;
+  table->setObjectName(objectName);
+  table->setAccessibleName(accessibleName);
+  table->setFont(Theme::monospace());
+  return table;
+}
+
+void fillTable(QTableView& table, const PlotTable& numbers) {
+  delete table.model();
+  table.setModel(new PlotTableModel(numbers, &table));
+  table.resizeColumnsToContents();
+}
+
+}  // namespace
+
+CoverageView::CoverageView(Workspace& workspace, QWidget* parent)
+    : View(parent),
+      m_workspace(workspace),
+      m_kPlot(new CoveragePlot(QStringLiteral("coverageAgainstK"), tr("completions k"), 2)),
+      m_secondsPlot(
+          new CoveragePlot(QStringLiteral("coverageAgainstSeconds"), tr("seconds per problem"), 10)),
+      m_kTable(makeTable(QStringLiteral("coverageKTable"), tr("Coverage and accuracy against completions"))),
+      m_secondsTable(
+          makeTable(QStringLiteral("coverageSecondsTable"), tr("Coverage and accuracy against seconds"))),
+      m_stack(new QStackedWidget),
+      m_kSlider(new ValueSlider(ValueSlider::Scale::Count, tr("&k"), QStringLiteral("coverageK"))),
+      m_secondsSlider(
+          new ValueSlider(ValueSlider::Scale::Seconds, tr("&seconds"), QStringLiteral("coverageSeconds"))),
+      m_sentence(new QLabel),
+      m_numbers(new QLabel),
+      m_link(new QLabel),
+      m_notes(new QLabel),
+      m_stripLegend(new QLabel),
+      m_strip(new OutcomeStrip(QStringLiteral("coverageStrip"))) {
+  setObjectName(QStringLiteral("coverageView"));
+  m_kPlot->setTitle(tr("With k completions"));
+  m_secondsPlot->setTitle(tr("With so many seconds, measured"));
+  for (QLabel* label : {m_sentence, m_numbers, m_link, m_notes}) {
+    label->setWordWrap(true);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  }
+  m_sentence->setObjectName(QStringLiteral("coverageSentence"));
+  m_numbers->setObjectName(QStringLiteral("coverageNumbers"));
+  m_link->setObjectName(QStringLiteral("coverageLinkText"));
+  m_notes->setObjectName(QStringLiteral("coverageNotes"));
+  m_stripLegend->setObjectName(QStringLiteral("coverageStripLegend"));
+  m_sentence->setFont(Theme::body(13, QFont::DemiBold));
+  m_numbers->setFont(Theme::monospace());
+
+  const auto sideBySide = [](QWidget* left, QWidget* right) {
+    auto* page = new QWidget;
+    auto* row = new QHBoxLayout(page);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->addWidget(left, 1);
+    row->addWidget(right, 1);
+    return page;
+  };
+  m_stack->addWidget(sideBySide(m_kPlot, m_secondsPlot));
+  m_stack->addWidget(sideBySide(m_kTable, m_secondsTable));
+
+  auto* layout = new QVBoxLayout(this);
+  layout->addWidget(makeToolbar());
+  layout->addWidget(m_stack, 1);
+  layout->addWidget(makeSliders());
+  for (QWidget* widget :
+       std::initializer_list<QWidget*>{m_sentence, m_numbers, m_link, m_stripLegend, m_strip, m_notes})
+    layout->addWidget(widget);
+  makeKeys();
+
+  m_kPlot->setTableSource([this] { return coverageTable(tr("k"), m_kPlot->curves()); });
+  m_secondsPlot->setTableSource([this] { return coverageTable(tr("seconds"), m_secondsPlot->curves()); });
+  connect(m_kPlot, &CoveragePlot::cursorDragged, this,
+          [this](double x) { chooseK(static_cast<int>(std::lround(x))); });
+  connect(m_secondsPlot, &CoveragePlot::cursorDragged, this, &CoverageView::chooseSeconds);
+  connect(m_kSlider, &ValueSlider::valueChanged, this, [this](double k) { chooseK(static_cast<int>(k)); });
+  connect(m_secondsSlider, &ValueSlider::valueChanged, this, &CoverageView::chooseSeconds);
+  connect(m_kSlider, &ValueSlider::typed, this, [this](double k) { typed({static_cast<int>(k), {}}); });
+  connect(m_secondsSlider, &ValueSlider::typed, this, [this](double seconds) { typed({{}, seconds}); });
+  connect(m_strip, &OutcomeStrip::activated, this, [this](int cell) {
+    if (const int position = m_positions.value(cell, -1); position >= 0)
+      m_workspace.selection().setProblem(position);
+  });
+  connect(&m_loader, &CoverageLoader::loaded, this, &CoverageView::setData);
+
+  connect(&workspace, &Workspace::sessionChanged, this, [this] { reload(/*paced=*/true); });
+  connect(&workspace, &Workspace::stateChanged, this, &CoverageView::updateRunState);
+  connect(&workspace, &Workspace::modelsChanged, this, &CoverageView::updateRunState);
+  connect(&workspace, &Workspace::live, this, &CoverageView::countProgress);
+  connect(&workspace, &Workspace::runFinished, this, [this] { reload(/*paced=*/false); });
+  connect(&workspace.selection(), &SelectionModel::changed, this, [this](SelectionModel::Fields fields) {
+    if (fields & SelectionModel::ProblemIndex) updateStrip();
+    if (m_choosing || !(fields & (SelectionModel::K | SelectionModel::Seconds))) return;
+    m_leads = fields & SelectionModel::Seconds ? CoverageBudget::Leads::Seconds
+                                               : CoverageBudget::Leads::Completions;
+    updateBudget();
+  });
+  updateRunState();
+  setData(nullptr);
+}
+
+QToolButton* CoverageView::makeToggle(const QString& text, const QString& objectName, const QString& tip,
+                                      bool on, Qt::Key key, const std::function<void(bool)>& apply) {
+  auto* action = new QAction(text, this);
+  action->setObjectName(objectName);
+  action->setCheckable(true);
+  action->setChecked(on);
+  action->setToolTip(key != Qt::Key_unknown ? tr("%1 (%2)").arg(tip, QKeySequence(key).toString()) : tip);
+  if (key != Qt::Key_unknown) action->setShortcut(key);
+  action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
+  addAction(action);
+  connect(action, &QAction::toggled, this, apply);
+  auto* button = new QToolButton;
+  button->setDefaultAction(action);
+  button->setToolButtonStyle(Qt::ToolButtonTextOnly);
+  button->setAccessibleName(tip);
+  button->setMinimumHeight(28);
+  return button;
+}
+
+QWidget* CoverageView::makeToolbar() {
+  auto* bar = new QWidget;
+  auto* row = new QHBoxLayout(bar);
+  row->setContentsMargins(0, 0, 0, 0);
+  const auto curveToggle = [&](const QString& text, const QString& name, const QString& tip,
+                               bool CoverageShow::*member, Qt::Key key) {
+    QToolButton* button = makeToggle(text, name, tip, m_show.*member, key, [this, member](bool on) {
+      m_show.*member = on;
+      updateCurves();
+    });
+    row->addWidget(button);
+    return button;
+  };
+  curveToggle(tr("Coverage"), QStringLiteral("coverageOracle"),
+              tr("Coverage: an oracle picks, an upper bound on every selector"), &CoverageShow::coverage,
+              Qt::Key_O);
+  curveToggle(tr("Majority"), QStringLiteral("coverageMajority"), tr("Accuracy of the majority vote"),
+              &CoverageShow::majority, Qt::Key_M);
+  m_weightedButton =
+      curveToggle(tr("Weighted best-of-N"), QStringLiteral("coverageWeighted"),
+                  tr("Accuracy of the vote weighted by verifier scores"), &CoverageShow::weighted, Qt::Key_W);
+  curveToggle(tr("Resampled orders"), QStringLiteral("coverageResampled"),
+              tr("Coverage against seconds, averaged over the orders completions could have started in"),
+              &CoverageShow::resampled, Qt::Key_R);
+  curveToggle(tr("Power law"), QStringLiteral("coveragePowerLaw"),
+              tr("Least-squares fit exp(a k^b) of coverage, drawn to four times its range"),
+              &CoverageShow::powerLaw, Qt::Key_P);
+  row->addWidget(makeToggle(tr("Bands"), QStringLiteral("coverageBands"), tr("95 % bands over problems"),
+                            true, Qt::Key_B, [this](bool on) {
+                              m_kPlot->setBandsVisible(on);
+                              m_secondsPlot->setBandsVisible(on);
+                            }));
+  row->addWidget(makeToggle(tr("Table"), QStringLiteral("coverageTable"), tr("The same numbers as tables"),
+                            false, Qt::Key_T, [this](bool on) {
+                              m_stack->setCurrentIndex(on ? 1 : 0);
+                              updateTables();
+                            }));
+  row->addStretch(1);
+
+  auto* speedLabel = new QLabel(tr("What if the student were"));
+  m_speedBox = new QComboBox;
+  m_speedBox->setObjectName(QStringLiteral("coverageSpeed"));
+  m_speedBox->setAccessibleName(tr("What-if speed of the student, modelled"));
+  m_speedBox->setToolTip(tr("Modelled: the student's measured seconds divided by this"));
+  for (const double factor : {0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0})
+    m_speedBox->addItem(factor == 1 ? tr("as fast as measured") : tr("×%1 as fast").arg(factor), factor);
+  m_speedBox->setCurrentIndex(m_speedBox->findData(1.0));
+  connect(m_speedBox, &QComboBox::currentIndexChanged, this, [this] {
+    m_show.studentSpeed = m_speedBox->currentData().toDouble();
+    updateCurves();
+  });
+  speedLabel->setBuddy(m_speedBox);
+  row->addWidget(speedLabel);
+  row->addWidget(m_speedBox);
+
+  m_progress = new QProgressBar;
+  m_progress->setObjectName(QStringLiteral("coverageProgress"));
+  m_progress->setAccessibleName(tr("Completions of this evaluation"));
+  m_progress->setMaximumWidth(180);
+  m_stopButton = new QPushButton(tr("Stop"));
+  m_stopButton->setObjectName(QStringLiteral("coverageStop"));
+  m_evaluateButton = new QPushButton(tr("Evaluate…"));
+  m_evaluateButton->setObjectName(QStringLiteral("coverageEvaluate"));
+  connect(m_stopButton, &QPushButton::clicked, &m_workspace, &Workspace::stop);
+  connect(m_evaluateButton, &QPushButton::clicked, this, &CoverageView::openEvaluateDialog);
+  for (QWidget* widget : std::initializer_list<QWidget*>{m_progress, m_stopButton, m_evaluateButton})
+    row->addWidget(widget);
+  return bar;
+}
+
+QWidget* CoverageView::makeSliders() {
+  auto* bar = new QWidget;
+  auto* row = new QHBoxLayout(bar);
+  row->setContentsMargins(0, 0, 0, 0);
+  m_linkButton = makeToggle(tr("Linked"), QStringLiteral("coverageLink"),
+                            tr("Moving seconds moves k, by the completions finished until then, and back"),
+                            m_workspace.selection().linked(), Qt::Key_L, [this](bool on) {
+                              m_linkButton->defaultAction()->setText(on ? tr("Linked") : tr("Not linked"));
+                              m_workspace.selection().setLinked(on);
+                              updateBudget();
+                            });
+  row->addWidget(m_kSlider, 1);
+  row->addWidget(m_linkButton);
+  row->addWidget(m_secondsSlider, 1);
+  return bar;
+}
+
+void CoverageView::makeKeys() {
+  const auto key = [this](const QString& text, const QString& objectName, Qt::Key shortcut,
+                          ValueSlider* slider) {
+    auto* action = new QAction(text, this);
+    action->setObjectName(objectName);
+    action->setShortcut(shortcut);
+    action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
+    connect(action, &QAction::triggered, slider, &ValueSlider::focusSlider);
+    addAction(action);
+  };
+  key(tr("Go to the k slider"), QStringLiteral("coverageFocusK"), Qt::Key_K, m_kSlider);
+  key(tr("Go to the seconds slider"), QStringLiteral("coverageFocusSeconds"), Qt::Key_S, m_secondsSlider);
+}
+
+bool CoverageView::settled() const {
+  const bool running = m_workspace.state() == Workspace::State::Running;
+  return hasData() && !m_stale && !m_loader.busy() && !running && !m_demonstrate;
+}
+
+void CoverageView::demonstrate() {
+  if (hasData() || m_loader.busy()) return;
+  m_demonstrate = true;  // as soon as the models are there
+  updateRunState();
+}
+
+void CoverageView::showEvent(QShowEvent* event) {
+  View::showEvent(event);
+  if (m_stale) reload(/*paced=*/false);
+}
+
+void CoverageView::reload(bool paced) {
+  m_stale = !isVisible();
+  if (m_stale) return;
+  const auto session = m_workspace.session();
+  if (!session) {
+    m_loader.cancel();
+    return setData(nullptr);
+  }
+  m_loader.request(session, m_typed, paced && m_workspace.state() == Workspace::State::Running);
+}
+
+void CoverageView::setData(std::shared_ptr<const CoverageData> loaded) {
+  m_data = std::move(loaded);
+  const bool shown = hasData();
+  const bool scores = shown && std::any_of(m_data->report.runs.begin(), m_data->report.runs.end(),
+                                           [](const auto& run) { return !run.weighted_k.empty(); });
+  m_weightedButton->setVisible(scores);
+  for (QWidget* widget :
+       std::initializer_list<QWidget*>{m_kSlider, m_secondsSlider, m_strip, m_stripLegend, m_numbers})
+    widget->setEnabled(shown);
+  for (QWidget* widget : std::initializer_list<QWidget*>{m_stripLegend, m_strip, m_numbers})
+    widget->setVisible(shown);
+  if (shown) {
+    m_kSlider->setRange(1, static_cast<double>(m_data->report.k.back()));
+    m_secondsSlider->setRange(m_data->report.seconds.front(), m_data->report.seconds.back());
+  }
+  updateCurves();
+  updateStrip();
+}
+
+void CoverageView::updateCurves() {
+  const bool shown = hasData();
+  const QString empty = shown ? QString() : tr("Run problems in Race, press Evaluate…, or open a session");
+  m_kPlot->setEmptyText(empty);
+  m_secondsPlot->setEmptyText(empty);
+  m_kPlot->setCurves(shown ? curvesAgainstK(*m_data, m_show) : QVector<CoverageCurve>());
+  m_secondsPlot->setCurves(shown ? curvesAgainstSeconds(*m_data, m_show) : QVector<CoverageCurve>());
+  double crossing = 0;
+  std::int64_t n = 0;
+  if (shown) {
+    for (const auto& difference : m_data->report.differences)
+      if (crossing == 0) crossing = difference.crossing_s;
+    n = m_data->report.k.back();
+  }
+  m_secondsPlot->setMark(crossing, tr("crossing at %1").arg(formatSeconds(crossing)));
+  m_kPlot->setDoubtfulFrom(n > 2 ? static_cast<double>(n) / 2 : 0, tr("k > n/2: few subsets"));
+  updateTables();
+  updateNotes();
+  updateBudget();
+}
+
+void CoverageView::updateTables() {
+  if (m_stack->currentIndex() != 1) return;
+  fillTable(*m_kTable, m_kPlot->table());
+  fillTable(*m_secondsTable, m_secondsPlot->table());
+}
+
+void CoverageView::updateStrip() {
+  QVector<OutcomeCell> cells;
+  std::array<int, 4> counts{};
+  int current = -1;
+  m_positions.clear();
+  if (hasData()) {
+    QHash<std::int64_t, int> positions;
+    for (int i = 0; i < static_cast<int>(m_workspace.problems().problems.size()); ++i)
+      positions.insert(m_workspace.problemId(i), i);
+    for (const CoverageData::Item& item : m_data->items) {
+      const int position = positions.value(item.problemId, -1);
+      if (position >= 0 && position == m_workspace.selection().problem())
+        current = static_cast<int>(cells.size());
+      m_positions << position;
+      ++counts[static_cast<std::size_t>(item.cell.solved)];
+      cells << item.cell;
+    }
+  }
+  const auto count = [&](OutcomeCell::Solved solved) { return counts[static_cast<std::size_t>(solved)]; };
+  const Colors& colors = Theme::instance().colors();
+  m_stripLegend->setText(
+      tr("Problems from easy to hard, solved by&nbsp; <b>■</b> both %1&nbsp;&nbsp; <span "
+         "style='color:%5'>●</span> "
+         "Teacher only %2&nbsp;&nbsp; <span style='color:%6'>▲</span> Student only %3&nbsp;&nbsp; · none %4")
+          .arg(count(OutcomeCell::Solved::Both))
+          .arg(count(OutcomeCell::Solved::TeacherOnly))
+          .arg(count(OutcomeCell::Solved::StudentOnly))
+          .arg(count(OutcomeCell::Solved::None))
+          .arg(colors.teacher.name(), colors.student.name()));
+  m_strip->setCells(cells);
+  m_strip->setCurrent(current);
+}
+
+void CoverageView::updateNotes() {
+  QStringList notes;
+  if (m_data && !m_data->error.isEmpty()) notes << m_data->error;
+  if (hasData()) {
+    const auto& report = m_data->report;
+    const auto problems = static_cast<int>(report.problem_ids.size());
+    if (problems < kBandProblems) {
+      notes << tr("Too few problems for bands.");
+    } else if (problems < kFewProblems) {
+      notes << tr("Small set: wide bands.");
+    }
+    if (report.left_out > 0)
+      notes << tr("%n problem(s) left out: not every run has completed them.", nullptr,
+                  static_cast<int>(report.left_out));
+    if (m_data->together) notes << tr("Shared device: these seconds are not a measurement.");
+    for (std::size_t i = 0; i < report.runs.size(); ++i)
+      if (report.runs[i].cut_fraction > kManyCut)
+        notes << tr("%1: %2 % of completions were cut, so late coverage is a lower bound.")
+                     .arg(m_data->runLabel(i))
+                     .arg(100 * report.runs[i].cut_fraction, 0, 'f', 0);
+    if (report.runs.size() == 1)
+      notes << tr("Only %1 has run: run the other side on the same problems to compare.")
+                   .arg(m_data->runLabel(0));
+    if (m_show.powerLaw) notes << powerLawNotes(*m_data);
+    notes << (m_workspace.isReplay() ? tr("Recorded on %1.") : tr("Measured on %1.")).arg(m_data->device);
+  }
+  m_notes->setText(notes.join(QStringLiteral("  ")));
+  m_notes->setVisible(!notes.isEmpty());
+}
+
+void CoverageView::chooseK(int k) {
+  if (!hasData()) return;
+  k = std::clamp(k, 1, static_cast<int>(m_data->report.k.back()));
+  const QScopedValueRollback guard(m_choosing, true);
+  m_leads = CoverageBudget::Leads::Completions;
+  SelectionModel& selection = m_workspace.selection();
+  selection.setK(k);
+  if (selection.linked())
+    selection.setSeconds(secondsFor(m_data->report, 0, k).value_or(m_data->report.seconds.back()));
+  updateBudget();
+}
+
+void CoverageView::chooseSeconds(double seconds) {
+  if (!hasData()) return;
+  seconds = std::clamp(seconds, m_data->report.seconds.front(), m_data->report.seconds.back());
+  const QScopedValueRollback guard(m_choosing, true);
+  m_leads = CoverageBudget::Leads::Seconds;
+  SelectionModel& selection = m_workspace.selection();
+  selection.setSeconds(seconds);
+  if (selection.linked())
+    selection.setK(std::max(1, static_cast<int>(completionsBy(m_data->report, 0, seconds))));
+  updateBudget();
+}
+
+void CoverageView::typed(const CoverageGrid& grid) {
+  m_typed = grid;
+  reload(/*paced=*/false);
+}
+
+void CoverageView::updateBudget() {
+  if (!hasData()) {
+    for (QLabel* label : {m_sentence, m_numbers, m_link}) label->clear();
+    m_kPlot->setCursors({});
+    m_secondsPlot->setCursors({});
+    return;
+  }
+  SelectionModel& selection = m_workspace.selection();
+  if (!m_chosen) {  // start in the middle of what was measured
+    m_chosen = true;
+    return chooseSeconds(std::sqrt(m_data->report.seconds.front() * m_data->report.seconds.back()));
+  }
+  m_kSlider->setValue(selection.k());
+  m_secondsSlider->setValue(selection.seconds());
+  const BudgetText text = describeBudget(*m_data, {.leads = m_leads,
+                                                   .linked = selection.linked(),
+                                                   .k = static_cast<int>(m_kSlider->value()),
+                                                   .seconds = m_secondsSlider->value(),
+                                                   .studentSpeed = m_show.studentSpeed});
+  m_kPlot->setCursors(text.kCursors);
+  m_secondsPlot->setCursors(text.secondsCursors);
+  m_sentence->setText(text.sentence);
+  m_numbers->setText(text.numbers);
+  m_link->setText(text.link);
+  m_kPlot->setSummary(text.sentence);
+  m_secondsPlot->setSummary(text.sentence);
+}
+
+void CoverageView::updateRunState() {
+  const bool running = m_workspace.state() == Workspace::State::Running;
+  const bool models = m_workspace.model(Side::Teacher) && m_workspace.model(Side::Student);
+  const bool ready = models && !running && !m_workspace.problems().problems.empty();
+  m_progress->setVisible(running && m_runTotal > 0);
+  m_stopButton->setVisible(running);
+  m_evaluateButton->setVisible(!running);
+  m_evaluateButton->setEnabled(ready);
+  m_evaluateButton->setToolTip(ready ? tr("Run both models on many problems")
+                                     : tr("Needs both models and a problem set"));
+  if (!running) m_runTotal = 0;
+  if (ready && std::exchange(m_demonstrate, false))
+    evaluate(kDemonstrationProblems, kDemonstrationCompletions);
+}
+
+void CoverageView::openEvaluateDialog() {
+  auto* dialog = new CoverageEvaluateDialog(QString::fromStdString(m_workspace.problems().name),
+                                            static_cast<int>(m_workspace.problems().problems.size()),
+                                            m_workspace.settings().completions, this);
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  connect(dialog, &CoverageEvaluateDialog::chosen, this, &CoverageView::evaluate);
+  dialog->open();
+}
+
+void CoverageView::evaluate(int problems, int completions) {
+  tandem::RunSettings settings = m_workspace.settings();
+  settings.completions = completions;
+  m_workspace.setSettings(settings);
+  const auto available = static_cast<int>(m_workspace.problems().problems.size());
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(std::min(problems, available)));
+  std::iota(indices.begin(), indices.end(), std::int64_t{0});
+  m_runDone = 0;
+  m_runTotal = 2 * static_cast<int>(indices.size()) * completions;
+  m_progress->setRange(0, m_runTotal);
+  m_progress->setValue(0);
+  m_workspace.startRun(indices);
+  updateRunState();
+}
+
+void CoverageView::countProgress(const LiveBatch& batch) {
+  if (m_runTotal == 0) return;
+  m_runDone += static_cast<int>(batch.completions.size());
+  if (isVisible()) m_progress->setValue(m_runDone);
+}
+
+}  // namespace tandem::ui
