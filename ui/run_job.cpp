@@ -74,6 +74,11 @@ RunJob::Segment& RunJob::segment() {
   return m_progress.segments.back();
 }
 
+void RunJob::on_plan(std::int64_t pending, std::int64_t /*complete*/) {
+  const std::scoped_lock lock(m_mutex);
+  m_progress.planned += static_cast<int>(pending);
+}
+
 void RunJob::on_problem(int side, const tandem::Problem& problem, std::int64_t runId,
                         std::int64_t problemId) {
   const std::scoped_lock lock(m_mutex);

@@ -39,6 +39,7 @@ class RunJob final : private tandem::RunObserver {
   struct Progress {
     std::shared_ptr<tandem::Session> session;  // set once, when it is open
     std::vector<Segment> segments;             // in order
+    int planned = 0;                           // problems newly known to lie ahead, once for each model
     bool finished = false;                     // nothing more will come
     std::optional<tandem::Error> error;
   };
@@ -50,6 +51,7 @@ class RunJob final : private tandem::RunObserver {
   tandem::Status evaluateAll(const std::stop_token& stop);
   Segment& segment();  // the one to add to; with m_mutex held
 
+  void on_plan(std::int64_t pending, std::int64_t complete) override;
   void on_problem(int side, const tandem::Problem& problem, std::int64_t runId,
                   std::int64_t problemId) override;
   void on_prefill(int side, double seconds, std::int64_t tokens) override;

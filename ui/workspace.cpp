@@ -88,8 +88,8 @@ struct Workspace::Private {
   int loading = 0;
   quint64 modelsGeneration = 0, problemsGeneration = 0, sessionGeneration = 0;
   std::unique_ptr<RunJob> job;
+  int planned = 0, done = 0;  // problems, counted once for each model
   QTimer frameClock;
-  mutable std::map<int, QString> devices;  // by threads: asking the system takes a file read
 };
 
 Workspace::Workspace(QObject* parent) : QObject(parent), d(std::make_unique<Private>(this)) {
@@ -287,6 +287,7 @@ void Workspace::startRun(const std::vector<std::int64_t>& problemIndices) {
   if (std::exchange(d->replay, false)) emit modelsChanged();
   auto source = [current, requests] { return sessionFor(current, requests); };
   d->job = std::make_unique<RunJob>(std::move(requests), std::move(source));
+  d->planned = d->done = 0;
   d->frameClock.start();
   emit stateChanged();
   emit runStarted();
@@ -404,6 +405,7 @@ void Workspace::Private::frame() {
     problemIds.clear();
     emit q->sessionChanged();
   }
+  planned += progress.planned;
   for (const RunJob::Segment& segment : progress.segments) deliver(segment);
   if (progress.finished) finish(progress.error);
 }
@@ -416,7 +418,9 @@ void Workspace::Private::deliver(const RunJob::Segment& segment) {
     emit q->problemStarted(start.side, position({start.set, start.index}));
   }
   if (!segment.batch.empty()) emit q->live(segment.batch);
-  if (segment.problemDone) emit q->sessionChanged();
+  if (!segment.problemDone) return;
+  emit q->runProgress(++done, planned);
+  emit q->sessionChanged();
 }
 
 void Workspace::Private::finish(const std::optional<tandem::Error>& error) {
@@ -437,9 +441,8 @@ void Workspace::Private::updateProvenance() const {
     if (const QString name = q->modelName(side); !name.isEmpty())
       parts << sideName(side) + QLatin1Char(' ') + name;
   }
-  QString& device = devices[settings.threads];
-  if (device.isEmpty()) device = QString::fromStdString(tandem::device_name(settings.threads));
-  parts << tr("seed %1").arg(settings.seed) << device << (replay ? tr("REPLAY") : tr("LIVE"))
+  parts << tr("seed %1").arg(settings.seed) << QString::fromStdString(tandem::device_name(settings.threads))
+ << (replay ? tr("REPLAY") : tr("LIVE"))
         << QString::fromStdString(tandem::utc_now());
   Plot::setProvenance(parts.join(QStringLiteral(" · ")));
 }

@@ -70,6 +70,7 @@ class Workspace : public QObject {
   void runStarted();  // clears the live views
   void problemStarted(int side, int problemIndex);
   void live(const tandem::ui::LiveBatch& batch);  // at most once a frame and problem
+  void runProgress(int done, int planned);        // problems, counted once for each model
   void runFinished();
   void failed(const QString& sentence);    // one clear sentence for the status bar or an error card
   void notified(const QString& sentence);  // what went well: "Saved …"

@@ -1,10 +1,8 @@
 // tandem-cli grade: does the grader agree with decided verdicts?
 #include <memory>
 #include <string>
-#include <utility>
 
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
 #include "app/cli/output.h"
@@ -28,24 +26,11 @@ void printReport(const GradingAgreement& report) {
                item.gold);
 }
 
-nlohmann::json reportJson(const GradingAgreement& report) {
-  nlohmann::json list = nlohmann::json::array();
-  for (const GradingDisagreement& item : report.disagreements)
-    list.push_back({{"index", item.index},
-                    {"kind", answer_kind_name(item.kind)},
-                    {"prediction", item.prediction},
-                    {"answer", item.answer ? nlohmann::json(*item.answer) : nlohmann::json()},
-                    {"gold", item.gold},
-                    {"equal", item.decided},
-                    {"note", item.note}});
-  return {{"total", report.total}, {"agreement", report.agreement()}, {"disagreements", std::move(list)}};
-}
-
 int grade(const GradeOptions& options) {
   const auto report = check_grading_vectors(options.vectors);
   if (!report) return fail(report.error());
   if (options.json)
-    printJson(reportJson(*report));
+    fmt::print("{}\n", report->to_json());
   else
     printReport(*report);
   return report->disagreements.empty() ? 0 : 1;

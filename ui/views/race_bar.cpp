@@ -1,0 +1,171 @@
+#include "ui/views/race_bar.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <QMouseEvent>
+
+#include "ui/format.h"
+#include "ui/theme.h"
+
+namespace tandem::ui {
+namespace {
+
+constexpr double kHeight[2] = {1, 0};  // teacher above student
+
+QString verdictWord(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::Correct:
+      return QStringLiteral("correct");
+    case Verdict::Wrong:
+      return QStringLiteral("wrong");
+    case Verdict::Cut:
+      return QStringLiteral("cut");
+    default:
+      return QStringLiteral("ungraded");
+  }
+}
+
+}  // namespace
+
+RaceBar::RaceBar(QWidget* parent) : Plot(QStringLiteral("raceBar"), parent) {
+  setTitle(tr("Finished completions against seconds"));
+  setEmptyText(tr("Each finished completion leaves a mark here"));
+  setMinimumHeight(120);
+  setTableSource([this] { return numbers(); });
+  xAxis->setLabel(tr("seconds since the model began to read the problem"));
+  yAxis->setRange(-0.7, 1.7);
+  auto ticker = QSharedPointer<QCPAxisTickerText>::create();
+  for (Side side : {Side::Teacher, Side::Student}) {
+    ticker->addTick(kHeight[static_cast<int>(side)], sideGlyph(side) + QLatin1Char(' ') + sideName(side));
+  }
+  yAxis->setTicker(ticker);
+  yAxis->setSubTicks(false);
+  yAxis->grid()->setVisible(false);
+  for (Side side : {Side::Teacher, Side::Student}) addLane(side);
+  connect(this, &Plot::themeApplied, this, &RaceBar::recolour);
+  recolour();
+}
+
+void RaceBar::addLane(Side side) {
+  Lane& lane = m_lanes[static_cast<int>(side)];
+  for (QCPGraph** graph : {&lane.bad, &lane.good}) {
+    *graph = addGraph();
+    (*graph)->setLineStyle(QCPGraph::lsNone);
+  }
+  lane.line = new QCPItemLine(this);
+  lane.label = new QCPItemText(this);
+  lane.label->setPositionAlignment(Qt::AlignBottom | Qt::AlignLeft);
+  lane.label->setFont(Theme::body(9));
+  lane.line->setVisible(false);
+  lane.label->setVisible(false);
+}
+
+void RaceBar::recolour() {
+  const Colors& c = Theme::instance().colors();
+  for (Side side : {Side::Teacher, Side::Student}) {
+    Lane& lane = m_lanes[static_cast<int>(side)];
+    const auto shape = side == Side::Teacher ? QCPScatterStyle::ssDisc : QCPScatterStyle::ssTriangle;
+    lane.good->setScatterStyle(QCPScatterStyle(shape, QPen(c.side(side), 1), c.side(side), 9));
+    lane.bad->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCross, QPen(c.wrong, 1.5), Qt::NoBrush, 7));
+    lane.line->setPen(sidePen(static_cast<int>(side)));
+    lane.label->setColor(c.side(side));
+  }
+}
+
+void RaceBar::setSide(Side side, const QVector<CompletionCard>& cards, double prefillS) {
+  Lane& lane = m_lanes[static_cast<int>(side)];
+  QVector<Finish> finishes;
+  for (const CompletionCard& card : cards) {
+    if (!card.finished()) continue;
+    finishes.append({card.index, std::max(prefillS, 0.0) + card.finishS, card.verdict, card.answer});
+  }
+  if (finishes == lane.finishes) return;
+  lane.finishes = std::move(finishes);
+  QVector<double> goodX, badX;
+  lane.firstCorrect = -1;
+  for (const Finish& finish : std::as_const(lane.finishes)) {
+    const bool bad = finish.verdict == Verdict::Wrong || finish.verdict == Verdict::Cut;
+    (bad ? badX : goodX).append(finish.seconds);
+    const bool first = lane.firstCorrect < 0 || finish.seconds < lane.firstCorrect;
+    if (finish.verdict == Verdict::Correct && first) lane.firstCorrect = finish.seconds;
+  }
+  const double y = kHeight[static_cast<int>(side)];
+  lane.good->setData(goodX, QVector<double>(goodX.size(), y));
+  lane.bad->setData(badX, QVector<double>(badX.size(), y));
+  labelLane(side);
+  m_dirty = true;
+}
+
+void RaceBar::labelLane(Side side) {
+  Lane& lane = m_lanes[static_cast<int>(side)];
+  const double y = kHeight[static_cast<int>(side)];
+  const bool solved = lane.firstCorrect >= 0;
+  lane.line->setVisible(solved);
+  lane.label->setVisible(solved);
+  if (!solved) return;
+  lane.line->start->setCoords(lane.firstCorrect, y - 0.3);
+  lane.line->end->setCoords(lane.firstCorrect, y + 0.3);
+  lane.label->position->setCoords(lane.firstCorrect, y + 0.22);
+  lane.label->setText(tr("first correct %1").arg(formatSeconds(lane.firstCorrect)));
+}
+
+void RaceBar::refresh() {
+  if (!m_dirty) return;
+  m_dirty = false;
+  double last = 0;
+  for (const Lane& lane : m_lanes) {
+    for (const Finish& finish : lane.finishes) last = std::max(last, finish.seconds);
+  }
+  setEmptyText(last > 0 ? QString() : tr("Each finished completion leaves a mark here"));
+  xAxis->setRange(0, last > 0 ? last * 1.04 : 1);
+  summarise();
+  replot(rpQueuedReplot);
+}
+
+void RaceBar::summarise() {
+  QStringList parts;
+  for (Side side : {Side::Teacher, Side::Student}) {
+    const Lane& lane = m_lanes[static_cast<int>(side)];
+    parts << (lane.firstCorrect < 0
+                  ? tr("%1: %2 finished, none correct").arg(sideName(side)).arg(lane.finishes.size())
+                  : tr("%1: %2 finished, first correct after %3")
+                        .arg(sideName(side))
+                        .arg(lane.finishes.size())
+                        .arg(formatSeconds(lane.firstCorrect)));
+  }
+  setSummary(parts.join(QStringLiteral("; ")));
+}
+
+PlotTable RaceBar::numbers() const {
+  PlotTable table{{tr("side"), tr("completion"), tr("seconds"), tr("verdict"), tr("answer")}, {}};
+  for (Side side : {Side::Teacher, Side::Student}) {
+    for (const Finish& finish : m_lanes[static_cast<int>(side)].finishes) {
+      table.rows.append({sideName(side), QString::number(finish.completion + 1),
+                         QString::number(finish.seconds, 'g', 9), verdictWord(finish.verdict),
+                         finish.answer});
+    }
+  }
+  return table;
+}
+
+void RaceBar::mousePressEvent(QMouseEvent* event) {
+  Plot::mousePressEvent(event);
+  if (event->button() != Qt::LeftButton) return;
+  constexpr double kReach = 10;  // pixels
+  double nearest = kReach;
+  int side = -1, completion = -1;
+  for (int lane = 0; lane < 2; ++lane) {
+    for (const Finish& finish : std::as_const(m_lanes[lane].finishes)) {
+      const double distance = std::hypot(xAxis->coordToPixel(finish.seconds) - event->position().x(),
+                                         yAxis->coordToPixel(kHeight[lane]) - event->position().y());
+      if (distance >= nearest) continue;
+      nearest = distance;
+      side = lane;
+      completion = finish.completion;
+    }
+  }
+  if (side >= 0) emit completionClicked(side, completion);
+}
+
+}  // namespace tandem::ui

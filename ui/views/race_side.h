@@ -1,0 +1,88 @@
+// One side of the race: its name, speed and counts, the vote over its answers, and the grid of its
+// completions. It holds two sets of completions, those that stream and those that were stored, and shows one.
+#pragma once
+
+#include <QLabel>
+#include <QVector>
+#include <QWidget>
+
+#include "ui/models/completion_filter.h"
+#include "ui/models/completion_model.h"
+#include "ui/theme.h"
+#include "ui/widgets/answer_tally.h"
+#include "ui/widgets/card_delegate.h"
+#include "ui/widgets/card_grid.h"
+
+namespace tandem::ui {
+
+/// What the header's figures come from. Prefill is apart from decoding.
+struct SideSpeed {
+  double prefillS = -1;    // unknown below 0
+  double firstStepS = -1;  // from the first decode step to the first token
+  double decodeS = 0;
+  std::int64_t tokens = 0;
+
+  double tokensPerSecond() const { return decodeS > 0 ? static_cast<double>(tokens) / decodeS : -1; }
+  double timeToFirstToken() const { return prefillS < 0 || firstStepS < 0 ? -1 : prefillS + firstStepS; }
+};
+
+/// One side's completions of one problem, as a session holds them.
+struct StoredSide {
+  QVector<CompletionCard> cards;
+  SideSpeed speed;
+};
+
+class RaceSide : public QWidget {
+  Q_OBJECT
+ public:
+  explicit RaceSide(Side side, QWidget* parent = nullptr);
+
+  Side side() const { return m_side; }
+  void setModelName(const QString& name);
+  void setPlaceholder(const QString& text);
+  /// The device is shared by both models: speeds are no measurement.
+  void setShared(bool shared);
+  /// A name that gives nothing away, neutral colours, no speed; empty ends it.
+  void setBlind(const QString& alias);
+  void setOrder(CompletionFilter::Order order);
+
+  void beginLive(int completions, bool graded);
+  void addLive(const LiveBatch& batch);
+  void setStored(StoredSide stored);
+  void showLive(bool live);
+  bool showsLive() const { return m_shown == &m_live; }
+  /// Repaints what changed since the last call.
+  void refresh();
+
+  const CompletionModel& completions() const { return m_shown->model; }
+  const SideSpeed& speed() const { return m_shown->speed; }
+  /// The chosen completion, or -1.
+  int selected() const;
+  void select(int completion);
+  CardGrid* grid() const { return m_grid; }
+
+ signals:
+  void selectionChanged();
+
+ private:
+  struct Completions {
+    CompletionModel model;
+    SideSpeed speed;
+  };
+  void show(Completions& set);
+  void applyTheme();
+  void refreshHeader();
+
+  Side m_side;
+  QString m_alias, m_modelName;
+  bool m_shared = false;
+  Completions m_live, m_stored;
+  Completions* m_shown = &m_stored;
+  CompletionFilter m_filter;
+  CardDelegate m_delegate;
+  QLabel *m_name, *m_model, *m_rate, *m_first, *m_counts;
+  AnswerTally* m_tally;
+  CardGrid* m_grid;
+};
+
+}  // namespace tandem::ui

@@ -1,0 +1,38 @@
+#include "ui/widgets/card_grid.h"
+
+#include <QPainter>
+#include <QScrollBar>
+
+#include "ui/theme.h"
+
+namespace tandem::ui {
+
+CardGrid::CardGrid(QWidget* parent) : QListView(parent) {
+  setViewMode(QListView::IconMode);
+  setResizeMode(QListView::Adjust);
+  setMovement(QListView::Static);
+  setUniformItemSizes(true);  // one size hint for all: layout costs nothing per card
+  setSelectionMode(QAbstractItemView::SingleSelection);
+  setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
+  verticalScrollBar()->setSingleStep(24);
+  setFrameShape(QFrame::NoFrame);
+  setMouseTracking(true);
+  setMinimumHeight(110);
+}
+
+void CardGrid::setPlaceholder(const QString& text) {
+  if (text == m_placeholder) return;
+  m_placeholder = text;
+  viewport()->update();
+}
+
+void CardGrid::paintEvent(QPaintEvent* event) {
+  QListView::paintEvent(event);
+  if (m_placeholder.isEmpty() || (model() != nullptr && model()->rowCount() > 0)) return;
+  QPainter painter(viewport());
+  painter.setPen(Theme::instance().colors().secondaryText);
+  painter.drawText(viewport()->rect().adjusted(16, 16, -16, -16), Qt::AlignCenter | Qt::TextWordWrap,
+                   m_placeholder);
+}
+
+}  // namespace tandem::ui
