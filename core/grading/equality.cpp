@@ -222,6 +222,7 @@ bool equal_in_order(const std::vector<AnswerForm>& a, const std::vector<AnswerFo
 
 std::vector<const AnswerForm*> sorted_by_text(const std::vector<AnswerForm>& parts) {
   std::vector<const AnswerForm*> sorted;
+  sorted.reserve(parts.size());
   for (const AnswerForm& part : parts) sorted.push_back(&part);
   std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->text < b->text; });
   return sorted;

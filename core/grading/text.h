@@ -1,4 +1,4 @@
-// Small helpers on text shared by the files of this folder. ASCII only: answers' syntax is ASCII.
+// How the files of this folder read text. ASCII only, as the syntax of answers is.
 #pragma once
 
 #include <algorithm>

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -285,11 +286,8 @@ Result<double> best_of_at_k(std::span<const Vote> votes, std::int64_t k) {
 }
 
 std::vector<TallyEntry> tally(std::span<const Vote> votes) {
-  struct Reached {  // when a group reached its count: its last member's finish, then its index
-    double finish_s = 0;
-    std::size_t index = 0;
-    auto operator<=>(const Reached&) const = default;
-  };
+  using Reached =
+      std::pair<double, std::size_t>;  // a group's count: its last member's finish, then its index
   std::vector<TallyEntry> entries;
   std::unordered_map<int, std::size_t> position;
   std::vector<Reached> reached;
@@ -301,7 +299,7 @@ std::vector<TallyEntry> tally(std::span<const Vote> votes) {
       reached.emplace_back();
     }
     ++entries[entry->second].votes;
-    reached[entry->second] = std::max(reached[entry->second], Reached{votes[i].finish_s, i});
+    reached[entry->second] = std::max(reached[entry->second], Reached(votes[i].finish_s, i));
   }
   std::sort(entries.begin(), entries.end(), [&](const TallyEntry& a, const TallyEntry& b) {
     if (a.votes != b.votes) return a.votes > b.votes;
