@@ -17,7 +17,7 @@ Result<AnswerKind> read_kind(const JsonFields& fields) {
   TANDEM_TRY(const std::string name, fields.text("kind"));
   for (const AnswerKind kind : {AnswerKind::Gsm8k, AnswerKind::Math})
     if (name == answer_kind_name(kind)) return kind;
-  return fields.wrong("kind", R"("gsm8k" or "math"));
+  return fields.wrong("kind", R"("gsm8k" or "math")");
 }
 
 /// Grades one case and keeps it if the verdict is not the decided one.
