@@ -1,8 +1,10 @@
 // tandem-cli grade: does the grader agree with decided verdicts?
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
 #include "app/cli/output.h"
@@ -26,11 +28,24 @@ void printReport(const GradingAgreement& report) {
                item.gold);
 }
 
+nlohmann::json reportJson(const GradingAgreement& report) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const GradingDisagreement& item : report.disagreements)
+    list.push_back({{"index", item.index},
+                    {"kind", answer_kind_name(item.kind)},
+                    {"prediction", item.prediction},
+                    {"answer", item.answer ? nlohmann::json(*item.answer) : nlohmann::json()},
+                    {"gold", item.gold},
+                    {"equal", item.decided},
+                    {"note", item.note}});
+  return {{"total", report.total}, {"agreement", report.agreement()}, {"disagreements", std::move(list)}};
+}
+
 int grade(const GradeOptions& options) {
   const auto report = check_grading_vectors(options.vectors);
   if (!report) return fail(report.error());
   if (options.json)
-    fmt::print("{}\n", report->to_json());
+    printJson(reportJson(*report));
   else
     printReport(*report);
   return report->disagreements.empty() ? 0 : 1;

@@ -44,20 +44,6 @@ double GradingAgreement::agreement() const {
   return 1 - static_cast<double>(disagreements.size()) / static_cast<double>(total);
 }
 
-std::string GradingAgreement::to_json() const {
-  Json list = Json::array();
-  for (const GradingDisagreement& item : disagreements)
-    list.push_back({{"index", item.index},
-                    {"kind", answer_kind_name(item.kind)},
-                    {"prediction", item.prediction},
-                    {"answer", item.answer ? Json(*item.answer) : Json()},
-                    {"gold", item.gold},
-                    {"equal", item.decided},
-                    {"note", item.note}});
-  const Json report = {{"total", total}, {"agreement", agreement()}, {"disagreements", std::move(list)}};
-  return report.dump(2, ' ', false, Json::error_handler_t::replace);
-}
-
 Result<GradingAgreement> check_grading_vectors(const std::string& path) {
   constexpr std::int64_t kLargestFile = std::int64_t{1} << 26;
   TANDEM_TRY(const std::string text, read_file(path, kLargestFile));

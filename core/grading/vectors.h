@@ -27,8 +27,6 @@ struct GradingAgreement {
 
   /// Share of verdicts that agree.
   double agreement() const;
-  /// {"total", "agreement", "disagreements": [...]}
-  std::string to_json() const;
 };
 
 /// Grades every case of a JSON array of {kind: "gsm8k" or "math", prediction, gold, equal, note?}.
