@@ -312,4 +312,34 @@ void matmul(Context& context, TensorView a, TensorView b, bool transpose_b, Tens
                 });
 }
 
+void matmul_transposed_here(TensorView a, TensorView b, TensorView c, bool accumulate) {
+  TANDEM_CHECK(
+      a.rank() == 2 && b.rank() == 2 && a.extent(0) == b.extent(0) &&
+          (c.shape() == Shape{a.extent(1), b.extent(1)}),
+      "matmul_transposed: a " + a.shape().str() + "^T, b " + b.shape().str() + ", c " + c.shape().str());
+  if (c.elements() == 0) return;
+  if (a.extent(0) == 0) {
+    if (!accumulate) zero(c);
+    return;
+  }
+  this_threads_stream();  // one OpenMP thread
+  const dnnl_status_t status =
+      dnnl_sgemm('T', 'N', c.extent(0), c.extent(1), a.extent(0), 1.0F, a.f32(), a.stride(0), b.f32(),
+                 b.stride(0), accumulate ? 1.0F : 0.0F, c.f32(), c.stride(0));
+  TANDEM_CHECK(status == dnnl_success, "dnnl_sgemm: status " + std::to_string(status));
+}
+
+void matmul_transposed(Context& context, TensorView a, TensorView b, TensorView c, bool accumulate) {
+  const std::int64_t rows = c.extent(0);
+  const double total_ns = product_ns(rows, a.extent(0), c.extent(1), 4 * b.elements());
+  const std::int64_t block = row_block(rows, 1, context.threads());
+  const std::int64_t blocks = (rows + block - 1) / block;
+  parallel_over(context, blocks, total_ns / static_cast<double>(std::max<std::int64_t>(blocks, 1)),
+                [&](std::int64_t begin, std::int64_t end) {
+                  const std::int64_t first = begin * block;
+                  const std::int64_t count = std::min(end * block, rows) - first;
+                  matmul_transposed_here(a.columns(first, count), b, c.rows(first, count), accumulate);
+                });
+}
+
 }  // namespace tandem

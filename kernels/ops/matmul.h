@@ -51,4 +51,11 @@ void matmul(Context& context, TensorView a, TensorView b, bool transpose_b, Tens
 void matmul_here(TensorView a, TensorView b, bool transpose_b, TensorView c, float alpha = 1.0F,
                  bool accumulate = false);
 
+/// c [M, N] = a^T b with a [K, M], b [K, N] (the gradient of a weight); c += with `accumulate`. All f32, rows
+/// may be strided.
+void matmul_transposed(Context& context, TensorView a, TensorView b, TensorView c, bool accumulate = false);
+
+/// matmul_transposed on the calling thread alone, for the chunks of a parallel loop.
+void matmul_transposed_here(TensorView a, TensorView b, TensorView c, bool accumulate = false);
+
 }  // namespace tandem

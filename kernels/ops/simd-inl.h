@@ -100,6 +100,18 @@ HWY_INLINE FloatVec silu(FloatTag d, FloatVec x) {
   return hn::Div(x, hn::Add(hn::Set(d, 1.0F), exp(d, hn::Neg(x))));
 }
 
+HWY_INLINE FloatVec sigmoid(FloatTag d, FloatVec x) {
+  return hn::Div(hn::Set(d, 1.0F), hn::Add(hn::Set(d, 1.0F), exp(d, hn::Neg(x))));
+}
+
+/// silu(x) and its derivative sigmoid(x) (1 + x (1 - sigmoid(x))).
+HWY_INLINE void silu_and_slope(FloatTag d, FloatVec x, FloatVec& value, FloatVec& slope) {
+  const FloatVec one = hn::Set(d, 1.0F);
+  const FloatVec s = sigmoid(d, x);
+  value = hn::Mul(x, s);
+  slope = hn::Mul(s, hn::MulAdd(x, hn::Sub(one, s), one));
+}
+
 /// log(1 + e^x) as max(x, 0) + log1p(e^-|x|), log1p(u) as 2 atanh(u / (2 + u)): no cancellation anywhere.
 HWY_INLINE FloatVec softplus(FloatTag d, FloatVec x) {
   const FloatVec u = exp(d, hn::Neg(hn::Abs(x)));

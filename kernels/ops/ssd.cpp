@@ -5,6 +5,7 @@
 
 #include "kernels/base/parallel.h"
 #include "kernels/ops/matmul.h"
+#include "kernels/ops/ssd_heads.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/ops/ssd.cpp"
@@ -64,38 +65,6 @@ HWY_EXPORT(multiply);
 
 namespace {
 
-void check_operands(const SsdOperands& o, const char* op) {
-  const std::int64_t rows = o.x.rank() == 2 ? o.x.extent(0) : -1;
-  const auto divides = [&](std::int64_t heads) { return heads > 0 && o.nheads % heads == 0; };
-  const Shape per_head = {rows, o.nheads};
-  TANDEM_CHECK(rows >= 0 && o.nheads > 0 && divides(o.x_heads) && divides(o.b_heads) && divides(o.c_heads) &&
-                   o.x.shape() == Shape({rows, o.x_heads * o.headdim}) &&
-                   o.b.shape() == Shape({rows, o.b_heads * o.dstate}) &&
-                   o.c.shape() == Shape({rows, o.c_heads * o.dstate}) && o.log_decay.shape() == per_head &&
-                   (o.dt.data() == nullptr || o.dt.shape() == per_head) && o.skip.shape() == Shape{o.nheads},
-               std::string(op) + ": " + std::to_string(o.nheads) + " heads of " + std::to_string(o.headdim) +
-                   " x " + std::to_string(o.dstate) + ", x " + o.x.shape().str() + ", b " +
-                   o.b.shape().str() + ", c " + o.c.shape().str() + ", log_decay " +
-                   o.log_decay.shape().str() + ", dt " + o.dt.shape().str() + ", skip " +
-                   o.skip.shape().str());
-}
-
-std::int64_t source_head(const SsdOperands& o, std::int64_t head, std::int64_t heads) {
-  return head / (o.nheads / heads);
-}
-TensorView head_x(const SsdOperands& o, std::int64_t head) {
-  return o.x.columns(source_head(o, head, o.x_heads) * o.headdim, o.headdim);
-}
-TensorView head_b(const SsdOperands& o, std::int64_t head) {
-  return o.b.columns(source_head(o, head, o.b_heads) * o.dstate, o.dstate);
-}
-TensorView head_c(const SsdOperands& o, std::int64_t head) {
-  return o.c.columns(source_head(o, head, o.c_heads) * o.dstate, o.dstate);
-}
-float step_size(const SsdOperands& o, std::int64_t row, std::int64_t head) {
-  return o.dt.data() == nullptr ? 1.0F : o.dt.row(row)[head];
-}
-
 std::size_t size(std::int64_t extent) {
   return static_cast<std::size_t>(extent);
 }
@@ -114,17 +83,16 @@ void scan_chunk(const SsdOperands& o, std::int64_t head, std::int64_t begin, std
   const TensorView decay(to_start + count, Shape{count, count});
   const TensorView mixing(decay.f32() + count * count, Shape{count, count});
   const TensorView inputs(mixing.f32() + count * count, Shape{headdim, count});
-  const TensorView x = head_x(o, head).rows(begin, count);
-  const TensorView b = head_b(o, head).rows(begin, count);
-  const TensorView c = head_c(o, head).rows(begin, count);
+  const TensorView x = head_x(o, o.x, head).rows(begin, count);
+  const TensorView b = head_b(o, o.b, head).rows(begin, count);
+  const TensorView c = head_c(o, o.c, head).rows(begin, count);
 
   matmul_here(c, b, true, mixing);
+  decay_matrix(o, head, begin, log_products, decay);
   double elapsed = 0;
   for (std::int64_t l = 0; l < count; ++l) {
-    const float log_decay = o.log_decay.row(begin + l)[head];
-    elapsed += log_decay;
+    elapsed += o.log_decay.row(begin + l)[head];
     to_start[l] = static_cast<float>(std::exp(elapsed));
-    HWY_DYNAMIC_DISPATCH(decay_row)(log_products, size(l), log_decay, decay.row(l));
     float* row = mixing.row(l);
     HWY_DYNAMIC_DISPATCH(multiply)(row, decay.row(l), row, size(l + 1));
     for (std::int64_t m = 0; m <= l; ++m) row[m] *= step_size(o, begin + m, head);
@@ -145,8 +113,32 @@ void scan_chunk(const SsdOperands& o, std::int64_t head, std::int64_t begin, std
 
 }  // namespace
 
+void check_ssd_operands(const SsdOperands& o, const char* op) {
+  const std::int64_t rows = o.x.rank() == 2 ? o.x.extent(0) : -1;
+  const auto divides = [&](std::int64_t heads) { return heads > 0 && o.nheads % heads == 0; };
+  const Shape per_head = {rows, o.nheads};
+  TANDEM_CHECK(rows >= 0 && o.nheads > 0 && divides(o.x_heads) && divides(o.b_heads) && divides(o.c_heads) &&
+                   o.x.shape() == Shape({rows, o.x_heads * o.headdim}) &&
+                   o.b.shape() == Shape({rows, o.b_heads * o.dstate}) &&
+                   o.c.shape() == Shape({rows, o.c_heads * o.dstate}) && o.log_decay.shape() == per_head &&
+                   (o.dt.data() == nullptr || o.dt.shape() == per_head) && o.skip.shape() == Shape{o.nheads},
+               std::string(op) + ": " + std::to_string(o.nheads) + " heads of " + std::to_string(o.headdim) +
+                   " x " + std::to_string(o.dstate) + ", x " + o.x.shape().str() + ", b " +
+                   o.b.shape().str() + ", c " + o.c.shape().str() + ", log_decay " +
+                   o.log_decay.shape().str() + ", dt " + o.dt.shape().str() + ", skip " +
+                   o.skip.shape().str());
+}
+
+void decay_matrix(const SsdOperands& o, std::int64_t head, std::int64_t begin, float* log_products,
+                  TensorView decay) {
+  for (std::int64_t l = 0; l < decay.extent(0); ++l) {
+    HWY_DYNAMIC_DISPATCH(decay_row)
+    (log_products, size(l), o.log_decay.row(begin + l)[head], decay.row(l));
+  }
+}
+
 void ssd_step(Context& context, const SsdOperands& o, std::span<float* const> states, TensorView y) {
-  check_operands(o, "ssd_step");
+  check_ssd_operands(o, "ssd_step");
   const std::int64_t rows = o.x.extent(0);
   TANDEM_CHECK(std::ssize(states) == rows && y.shape() == Shape({rows, o.nheads * o.headdim}),
                "ssd_step: " + std::to_string(states.size()) + " states, y " + y.shape().str());
@@ -157,15 +149,15 @@ void ssd_step(Context& context, const SsdOperands& o, std::span<float* const> st
                     const std::int64_t r = i / o.nheads;
                     const std::int64_t h = i % o.nheads;
                     HWY_DYNAMIC_DISPATCH(step_head)
-                    (states[size(r)] + h * head_state, head_x(o, h).row(r), head_b(o, h).row(r),
-                     head_c(o, h).row(r), o.log_decay.row(r)[h], step_size(o, r, h), o.skip.f32()[h],
+                    (states[size(r)] + h * head_state, head_x(o, o.x, h).row(r), head_b(o, o.b, h).row(r),
+                     head_c(o, o.c, h).row(r), o.log_decay.row(r)[h], step_size(o, r, h), o.skip.f32()[h],
                      y.row(r) + h * o.headdim, size(o.headdim), size(o.dstate));
                   }
                 });
 }
 
 void ssd_scan(Context& context, const SsdOperands& o, TensorView state, std::int64_t chunk, TensorView y) {
-  check_operands(o, "ssd_scan");
+  check_ssd_operands(o, "ssd_scan");
   const std::int64_t rows = o.x.extent(0);
   TANDEM_CHECK(chunk > 0 && state.contiguous() && state.shape() == Shape({o.nheads, o.headdim, o.dstate}) &&
                    y.shape() == Shape({rows, o.nheads * o.headdim}),
@@ -191,7 +183,7 @@ void ssd_scan(Context& context, const SsdOperands& o, TensorView state, std::int
 
 void ssd_matrix(Context& context, const SsdOperands& o, std::span<const std::int64_t> heads, TensorView decay,
                 TensorView content, TensorView m) {
-  check_operands(o, "ssd_matrix");
+  check_ssd_operands(o, "ssd_matrix");
   const std::int64_t rows = o.x.extent(0);
   const Shape shape = {std::ssize(heads), rows, rows};
   for (const TensorView& out : {decay, content, m}) {
@@ -211,9 +203,9 @@ void ssd_matrix(Context& context, const SsdOperands& o, std::span<const std::int
     const TensorView l = output(decay, i);
     const TensorView g = output(content, i);
     const TensorView product = output(m, i);
-    matmul(context, head_c(o, head), head_b(o, head), true, g);
+    matmul(context, head_c(o, o.c, head), head_b(o, o.b, head), true, g);
+    decay_matrix(o, head, 0, log_products, l);
     for (std::int64_t t = 0; t < rows; ++t) {
-      HWY_DYNAMIC_DISPATCH(decay_row)(log_products, size(t), o.log_decay.row(t)[head], l.row(t));
       for (std::int64_t j = 0; j <= t; ++j) g.row(t)[j] *= step_size(o, j, head);
       HWY_DYNAMIC_DISPATCH(multiply)(l.row(t), g.row(t), product.row(t), size(t + 1));
       for (const TensorView& out : {l, g, product}) std::fill(out.row(t) + t + 1, out.row(t) + rows, 0.0F);

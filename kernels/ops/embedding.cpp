@@ -1,0 +1,50 @@
+#include "kernels/ops/embedding.h"
+
+#include <algorithm>
+
+#include "kernels/base/parallel.h"
+
+namespace tandem {
+namespace {
+
+constexpr double kCopyNs = 0.1;  // of one element
+
+void check_embedding(std::span<const std::int32_t> ids, const TensorView& table, const TensorView& x) {
+  TANDEM_CHECK(table.rank() == 2 && x.rank() == 2 && x.extent(1) == table.extent(1) &&
+                   x.extent(0) == static_cast<std::int64_t>(ids.size()),
+               "embedding: table " + table.shape().str() + ", " + std::to_string(ids.size()) + " ids, x " +
+                   x.shape().str());
+  for (const std::int32_t id : ids)
+    TANDEM_CHECK(id >= 0 && id < table.extent(0),
+                 "embedding: id " + std::to_string(id) + " of " + std::to_string(table.extent(0)));
+}
+
+}  // namespace
+
+void embedding(Context& context, TensorView table, std::span<const std::int32_t> ids, TensorView x) {
+  check_embedding(ids, table, x);
+  parallel_over(context, x.extent(0), kCopyNs * static_cast<double>(x.extent(1)),
+                [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t t = begin; t < end; ++t)
+                    std::copy_n(table.row(ids[static_cast<std::size_t>(t)]), x.extent(1), x.row(t));
+                });
+}
+
+void embedding_backward(Context& context, std::span<const std::int32_t> ids, TensorView d_x,
+                        TensorView d_table) {
+  check_embedding(ids, d_table, d_x);
+  // Ids repeat, so threads share the channels, not the rows.
+  constexpr std::int64_t kChannels = 32;
+  const std::int64_t width = d_x.extent(1);
+  const double block_ns = kCopyNs * static_cast<double>(kChannels * d_x.extent(0));
+  parallel_over(context, (width + kChannels - 1) / kChannels, block_ns,
+                [&](std::int64_t begin, std::int64_t end) {
+                  const std::int64_t last = std::min(end * kChannels, width);
+                  for (std::int64_t t = 0; t < d_x.extent(0); ++t) {
+                    float* sum = d_table.row(ids[static_cast<std::size_t>(t)]);
+                    for (std::int64_t c = begin * kChannels; c < last; ++c) sum[c] += d_x.row(t)[c];
+                  }
+                });
+}
+
+}  // namespace tandem

@@ -1,0 +1,19 @@
+// Rows of an embedding table, and what flows back into them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/base/context.h"
+#include "kernels/base/tensor_view.h"
+
+namespace tandem {
+
+/// x [T, C] = rows `ids` of table [V, C].
+void embedding(Context& context, TensorView table, std::span<const std::int32_t> ids, TensorView x);
+
+/// d_table [V, C]: row ids[t] += row t of d_x [T, C].
+void embedding_backward(Context& context, std::span<const std::int32_t> ids, TensorView d_x,
+                        TensorView d_table);
+
+}  // namespace tandem
