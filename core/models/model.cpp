@@ -2,11 +2,11 @@
 #include "core/models/model.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/models/decode_state.h"
 #include "core/models/weights.h"
 #include "kernels/ops/activation.h"
+#include "kernels/ops/embedding.h"
 #include "kernels/ops/norm.h"
 
 namespace tandem {
@@ -19,16 +19,6 @@ constexpr std::int64_t kCachedWeightBytes = 16 << 20;
 constexpr std::int64_t kMinRowsPerThread = 4;
 constexpr std::int64_t kManyRowsPerThread =
     64;  // enough arithmetic per weight byte that reading them twice costs nothing
-
-void embed(const Tensor& embedding, std::span<const std::int32_t> ids, TensorView x) {
-  const std::int64_t width = embedding.shape()[1];
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    TANDEM_CHECK(ids[i] >= 0 && ids[i] < embedding.shape()[0],
-                 "token id " + std::to_string(ids[i]) + " outside the vocabulary");
-    std::memcpy(x.row(static_cast<std::int64_t>(i)), embedding.view().row(ids[i]),
-                static_cast<std::size_t>(width) * sizeof(float));
-  }
-}
 
 /// x += down(silu(gate(n)) * up(n)) with n the normed x; normed is scratch of x's shape.
 void add_mlp(Context& context, const LayerWeights& layer, float eps, TensorView x, TensorView normed) {
@@ -54,7 +44,7 @@ void step_rows(Context& context, const ModelWeights& weights, DecodeState& state
   for (std::size_t b = 0; b < slots.size(); ++b)
     positions[b] = static_cast<std::int32_t>(state.shape().prompt_tokens + state.generated(slots[b]));
 
-  embed(weights.embedding, tokens, x);
+  embedding(context, weights.embedding, tokens, x);
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     const LayerWeights& layer = weights.layers[l];
     rms_norm(context, x, layer.input_norm, weights.block_norm_eps, normed);
@@ -92,7 +82,7 @@ void Model::prefill(Context& context, std::span<const std::int32_t> ids, DecodeS
   const TensorView normed = context.scratch_tensor({rows, info_.d_model});
   const TensorView mixed = context.scratch_tensor({rows, info_.d_model});
 
-  embed(weights.embedding, ids, x);
+  embedding(context, weights.embedding, ids, x);
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     const LayerWeights& layer = weights.layers[l];
     const auto index = static_cast<std::int64_t>(l);
