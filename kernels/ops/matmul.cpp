@@ -36,6 +36,8 @@ const dnnl::engine& engine() {
   return cpu;
 }
 
+// Whatever reaches oneDNN goes through here first: it compiles for, chooses layouts for and runs on as many
+// OpenMP threads as the calling thread is set to.
 dnnl::stream& this_threads_stream() {
   thread_local dnnl::stream stream = [] {
     omp_set_num_threads(1);  // of this thread only
@@ -48,11 +50,13 @@ memory::data_type dnnl_type(DType dtype) {
   return dtype == DType::BF16 ? memory::data_type::bf16 : memory::data_type::f32;
 }
 
+// x and y dense: with rows further apart oneDNN falls back to its slow reference loops.
 dnnl::matmul::primitive_desc plan(std::int64_t rows, const memory::desc& weight, DType dtype,
-                                  std::int64_t x_stride, std::int64_t y_stride, bool accumulate) {
+                                  bool accumulate) {
+  this_threads_stream();  // one OpenMP thread
   const auto dims = weight.dims();
-  const memory::desc x({rows, dims[0]}, dnnl_type(dtype), memory::dims{x_stride, 1});
-  const memory::desc y({rows, dims[1]}, memory::data_type::f32, memory::dims{y_stride, 1});
+  const memory::desc x({rows, dims[0]}, dnnl_type(dtype), memory::format_tag::ab);
+  const memory::desc y({rows, dims[1]}, memory::data_type::f32, memory::format_tag::ab);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);  // the library's own is not thread-safe
   if (accumulate) {
@@ -86,21 +90,19 @@ struct Product {
 };
 
 // Compiled products by shape, shared by all threads, never dropped: a program meets few shapes.
-const Product& product(std::int64_t rows, const memory::desc& weight, DType dtype, std::int64_t x_stride,
-                       std::int64_t y_stride, bool accumulate) {
-  using Key = std::array<std::int64_t, 7>;
+const Product& product(std::int64_t rows, const memory::desc& weight, DType dtype, bool accumulate) {
+  using Key = std::array<std::int64_t, 5>;
   static std::map<Key, Product> products;
   static std::shared_mutex mutex;
   const auto dims = weight.dims();
-  const Key key = {rows, dims[0], dims[1], static_cast<std::int64_t>(dtype), x_stride, y_stride, accumulate};
+  const Key key = {rows, dims[0], dims[1], static_cast<std::int64_t>(dtype), accumulate};
   {
     const std::shared_lock lock(mutex);
     const auto found = products.find(key);
     if (found != products.end()) return found->second;
   }
-  this_threads_stream();  // one OpenMP thread before anything is compiled
   const std::unique_lock lock(mutex);
-  return products.try_emplace(key, plan(rows, weight, dtype, x_stride, y_stride, accumulate)).first->second;
+  return products.try_emplace(key, plan(rows, weight, dtype, accumulate)).first->second;
 }
 
 // Columns [begin, begin + width) of W^T.
@@ -118,13 +120,14 @@ std::int64_t panel_width(std::int64_t out, std::int64_t in) {
 Panel pack_panel(const TensorView& weight, std::int64_t begin, std::int64_t width, DType type) {
   const std::int64_t in = weight.extent(1);
   const memory::desc any({in, width}, dnnl_type(type), memory::format_tag::any);
-  const memory::desc packed = plan(kPlanRows, any, type, in, width, false).weights_desc();
+  const memory::desc packed = plan(kPlanRows, any, type, false).weights_desc();
   const memory::desc plain({in, width}, dnnl_type(weight.dtype()), memory::dims{1, in});
   Panel panel{begin, width, memory(packed, engine())};
   memory from(plain, engine(),
               static_cast<char*>(weight.data()) + begin * in * element_bytes(weight.dtype()));
-  dnnl::reorder(from, panel.packed).execute(this_threads_stream(), from, panel.packed);
-  this_threads_stream().wait();
+  dnnl::stream& stream = this_threads_stream();
+  dnnl::reorder(from, panel.packed).execute(stream, from, panel.packed);
+  stream.wait();
   return panel;
 }
 
@@ -208,30 +211,42 @@ bool bf16_products_supported() {
 
 namespace {
 
-// x as the product reads it: itself, or converted to bf16 in scratch memory.
-struct Input {
-  const char* data;
-  std::int64_t stride;
-  std::int64_t element;
-};
-
-Input input_for(Context& context, const TensorView& x, DType dtype) {
-  if (dtype == DType::F32) return {reinterpret_cast<const char*>(x.f32()), x.stride(0), 4};
+// x as the products read it: dense and of the weight's type; itself, or a copy in scratch memory.
+const char* dense_input(Context& context, const TensorView& x, DType dtype) {
   const std::int64_t in = x.extent(1);
-  auto* converted = reinterpret_cast<BFloat16*>(context.scratch((x.elements() + 1) / 2));
-  parallel_over(context, x.extent(0), 0.3 * static_cast<double>(in),
+  const bool dense = x.extent(0) == 1 || x.stride(0) == in;
+  if (dtype == DType::F32 && dense) return reinterpret_cast<const char*>(x.f32());
+  float* copy = context.scratch(x.elements());
+  auto* narrow = reinterpret_cast<BFloat16*>(copy);
+  parallel_over(context, x.extent(0), 0.1 * static_cast<double>(in),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
-                    std::transform(x.row(i), x.row(i) + in, converted + i * in, to_bfloat16);
+                    if (dtype == DType::F32) {
+                      std::copy_n(x.row(i), in, copy + i * in);
+                    } else {
+                      std::transform(x.row(i), x.row(i) + in, narrow + i * in, to_bfloat16);
+                    }
                   }
                 });
-  return {reinterpret_cast<const char*>(converted), in, 2};
+  return reinterpret_cast<const char*>(copy);
 }
 
 // Rows of x that one chunk takes: all of a small batch, unless too few panels would leave threads idle.
 std::int64_t row_block(std::int64_t rows, std::int64_t panels, int threads) {
   const std::int64_t shares = threads == 1 ? 1 : (2 * threads + panels - 1) / panels;
-  return std::min(kRowBlock, std::max<std::int64_t>(8, (rows + shares - 1) / shares));
+  return std::min({rows, kRowBlock, std::max<std::int64_t>(8, (rows + shares - 1) / shares)});
+}
+
+// y = or += product, row by row
+void put(const float* product, std::int64_t width, bool accumulate, TensorView y) {
+  for (std::int64_t i = 0; i < y.extent(0); ++i, product += width) {
+    float* row = y.row(i);
+    if (accumulate) {
+      std::transform(product, product + width, row, row, std::plus<>());
+    } else {
+      std::copy_n(product, width, row);
+    }
+  }
 }
 
 }  // namespace
@@ -249,36 +264,43 @@ void linear(Context& context, TensorView x, const PackedMatrix& weight, TensorVi
     return;
   }
   const ScratchScope scope(context);
-  const Input input = input_for(context, x, w.dtype);
+  const char* input = dense_input(context, x, w.dtype);
   const auto panels = static_cast<std::int64_t>(w.panels.size());
-  const double total_ns = product_ns(rows, w.in, w.out, w.in * w.out * element_bytes(w.dtype));
   const std::int64_t block = row_block(rows, panels, context.threads());
   const std::int64_t blocks = (rows + block - 1) / block;
+  // One panel and dense rows: straight into y. Else each product is made aside and put in place.
+  const bool direct = rows == 1 || (panels == 1 && y.stride(0) == w.out);
 
   // At most four shapes: whole or last row block, whole or last panel.
   const Product* products[2][2];
-  std::size_t scratch_bytes = 0;
+  std::size_t scratchpad_bytes = 0;
   for (const bool last_rows : {false, true}) {
     for (const bool last_panel : {false, true}) {
       const std::int64_t height = last_rows ? rows - (blocks - 1) * block : block;
       const Panel& panel = last_panel ? w.panels.back() : w.panels.front();
       const Product*& compiled = products[last_rows][last_panel];
-      compiled = &product(std::min(height, rows), panel.packed.get_desc(), w.dtype, input.stride, y.stride(0),
-                          accumulate);
-      scratch_bytes = std::max(scratch_bytes, compiled->scratchpad.get_size());
+      compiled = &product(height, panel.packed.get_desc(), w.dtype, direct && accumulate);
+      scratchpad_bytes = std::max(scratchpad_bytes, compiled->scratchpad.get_size());
     }
   }
-  const std::int64_t scratch_floats = round_up(static_cast<std::int64_t>(scratch_bytes), 64) / 4;
-  float* scratch = context.scratch(scratch_floats * panels * blocks);
+  const std::int64_t scratchpad = round_up(static_cast<std::int64_t>(scratchpad_bytes), 64) / 4;
+  const std::int64_t aside = direct ? 0 : round_up(block * w.panels.front().width, 16);
+  float* scratch = context.scratch((scratchpad + aside) * panels * blocks);
+  const double total_ns = product_ns(rows, w.in, w.out, w.in * w.out * element_bytes(w.dtype));
   parallel_over(context, panels * blocks, total_ns / static_cast<double>(panels * blocks),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
                     const std::int64_t p = i / blocks;
-                    const std::int64_t r = i % blocks;
+                    const std::int64_t first = i % blocks * block;
                     const Panel& panel = w.panels[static_cast<std::size_t>(p)];
-                    products[r + 1 == blocks][p + 1 == panels]->run(
-                        input.data + r * block * input.stride * input.element, panel.packed.get_data_handle(),
-                        y.row(r * block) + panel.begin, scratch + i * scratch_floats);
+                    const Product& compiled = *products[i % blocks + 1 == blocks][p + 1 == panels];
+                    const TensorView out =
+                        y.columns(panel.begin, panel.width).rows(first, std::min(block, rows - first));
+                    float* own = scratch + i * (scratchpad + aside);
+                    float* to = direct ? out.f32() : own + scratchpad;
+                    compiled.run(input + first * w.in * element_bytes(w.dtype),
+                                 panel.packed.get_data_handle(), to, own);
+                    if (!direct) put(to, panel.width, accumulate, out);
                   }
                 });
 }
@@ -302,8 +324,8 @@ void matmul(Context& context, TensorView a, TensorView b, bool transpose_b, Tens
   check_matmul(a, b, transpose_b, c);
   const std::int64_t rows = c.extent(0);
   const double total_ns = product_ns(rows, a.extent(1), c.extent(1), 4 * b.elements());
-  const std::int64_t block = row_block(rows, 1, context.threads());
-  const std::int64_t blocks = rows == 0 ? 0 : (rows + block - 1) / block;
+  const std::int64_t block = std::max<std::int64_t>(1, row_block(rows, 1, context.threads()));
+  const std::int64_t blocks = (rows + block - 1) / block;
   parallel_over(context, blocks, total_ns / static_cast<double>(std::max<std::int64_t>(blocks, 1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   const std::int64_t first = begin * block;
