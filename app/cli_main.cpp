@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
   using namespace tandem::cli;
   CLI::App app("Runs a transformer teacher and state-space students side by side, on the CPU.", "tandem-cli");
   app.set_version_flag("--version", std::string("tandem-cli ") + tandem::tandem_version());
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // without one, what is left over would not be named
   app.get_formatter()->column_width(34);
   Action action;
   addInfoCommand(app, action);
@@ -22,7 +22,9 @@ int main(int argc, char** argv) {
   addSessionCommand(app, action);
   try {
     app.parse(argc, argv);
-    return action();
+    if (action) return action();
+    fmt::print(stderr, "A command is required\n{}", app.help());
+    return 2;
   } catch (const CLI::ParseError& error) {  // --help and --version too
     return app.exit(error) == 0 ? 0 : 2;
   } catch (const std::exception& error) {  // memory, mostly: what nobody nearer could handle
