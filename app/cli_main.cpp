@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   addCoverageCommand(app, action);
   addCaptureCommand(app, action);
   addGradeCommand(app, action);
+  addBenchCommand(app, action);
   addSessionCommand(app, action);
   try {
     app.parse(argc, argv);

@@ -62,8 +62,8 @@ std::string bytesText(std::int64_t bytes) {
   return withPrefix(static_cast<double>(bytes), 1024, {"B", "KiB", "MiB", "GiB", "TiB"});
 }
 
-std::string scaledText(double value) {
-  std::string text = withPrefix(value, 1000, {"", "k", "M", "G", "T"});
+std::string scaledText(double value, const std::string& unit) {
+  std::string text = withPrefix(value, 1000, {"", "k", "M", "G", "T"}) + unit;
   if (text.back() == ' ') text.pop_back();
   return text;
 }

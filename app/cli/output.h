@@ -29,8 +29,8 @@ class Table {
 
 /// "1.5 KiB", "12.3 MiB"
 std::string bytesText(std::int64_t bytes);
-/// "1.23 k", "45.6 G": a rate or a count with its decimal prefix.
-std::string scaledText(double value);
+/// "1.23 M", or with a unit "45.6 GFLOP/s".
+std::string scaledText(double value, const std::string& unit = {});
 /// "0.123 s", "12.3 s", "4 min 05 s", "2 h 03 min"
 std::string durationText(double seconds);
 

@@ -149,10 +149,9 @@ void printSide(const SideResult& side, AnswerKind kind, bool graded) {
                                    [](const SessionCompletion& row) { return row.correct; });
   fmt::print("\n{}: {} completions", side.model, side.completions.size());
   if (graded) fmt::print(", {} right", right);
-  fmt::print(", {} tokens/s, prefill of {} tokens {}, decoding {}, {} of cache or state\n",
-             scaledText(tokensPerSecond(side)), side.timing.prompt_tokens,
-             durationText(side.timing.prefill_s), durationText(side.timing.decode_s),
-             bytesText(side.timing.cache_bytes));
+  fmt::print(", {:.0f} tokens/s, prefill of {} tokens {}, decoding {}, {} of cache or state\n",
+             tokensPerSecond(side), side.timing.prompt_tokens, durationText(side.timing.prefill_s),
+             durationText(side.timing.decode_s), bytesText(side.timing.cache_bytes));
   const std::vector<VoteCount> counts = countVotes(side, kind);
   if (counts.empty()) fmt::print("  no answer\n");
   constexpr std::size_t kShown = 5;

@@ -72,17 +72,18 @@ class TestCli : public QObject {
   }
 
  private slots:
-  void version_and_help() {
+  void versionAndHelp() {
     Outcome outcome = cli({"--version"});
     EXPECT_SUCCESS(outcome);
     QVERIFY(outcome.out.startsWith("tandem-cli "));
     outcome = cli({"--help"});
     EXPECT_SUCCESS(outcome);
-    for (const char* command : {"info", "run", "evaluate", "coverage", "capture", "grade", "session"})
+    for (const char* command :
+         {"info", "run", "evaluate", "coverage", "capture", "grade", "bench", "session"})
       QVERIFY2(outcome.out.contains(command), command);
   }
 
-  void usage_errors_data() {
+  void usageErrors_data() {
     QTest::addColumn<QStringList>("arguments");
     QTest::addColumn<QString>("sentence");
     QTest::newRow("no command") << QStringList{} << "A command is required";
@@ -104,7 +105,7 @@ class TestCli : public QObject {
     QTest::newRow("session command") << QStringList{"session"} << "subcommand";
   }
 
-  void usage_errors() {
+  void usageErrors() {
     QFETCH(QStringList, arguments);
     QFETCH(QString, sentence);
     const Outcome outcome = cli(arguments);
@@ -161,7 +162,7 @@ class TestCli : public QObject {
     QCOMPARE(info["sha256"].toString().size(), 64);
   }
 
-  void run_streams_completions() {
+  void runStreamsCompletions() {
     const Outcome outcome = cli({"run", "--model", "seed-teacher", "--set", "bundled", "--index", "1",
                                  "--completions", "2", "--max-tokens", "10", "--threads", "1"});
     EXPECT_SUCCESS(outcome);
@@ -171,7 +172,7 @@ class TestCli : public QObject {
     QVERIFY(outcome.out.contains("tokens/s"));
   }
 
-  void run_of_ones_own_problem_as_json() {
+  void runOfOnesOwnProblemAsJson() {
     const Outcome outcome =
         cli({"run", "--model", "seed-teacher", "--model", "seed-hybrid", "--problem",
              "Ben has 2 apples. Ben buys 3 apples. How many apples does Ben have now?", "--answer", "5",
@@ -187,7 +188,7 @@ class TestCli : public QObject {
     }
   }
 
-  void an_evaluation_and_what_is_made_of_it() {
+  void anEvaluationAndWhatIsMadeOfIt() {
     const QString session = path("evaluation.tandem");
     Outcome outcome = cli(evaluation(session, 2));
     EXPECT_SUCCESS(outcome);
@@ -214,7 +215,7 @@ class TestCli : public QObject {
     QVERIFY(json(outcome)["sound"].toBool());
   }
 
-  void coverage_prints_the_same_numbers_as_csv_and_json() {
+  void coveragePrintsTheSameNumbersAsCsvAndJson() {
     const QString session = path("numbers.tandem");
     EXPECT_SUCCESS(cli(evaluation(session, 2)));
     const QJsonObject report = json(cli({"coverage", "--session", session, "--json"}));
@@ -231,7 +232,21 @@ class TestCli : public QObject {
     }
   }
 
-  void shards_are_merged() {
+  void benchPrintsBarsBesideTheRoofline() {
+    const QStringList small = {"bench",     "--model", "seed-teacher", "--prompt", "8",     "--tokens", "2",
+                               "--repeats", "1",       "--batches",    "1,2",      "--json"};
+    const QString session = path("bench.tandem");
+    const Outcome outcome = cli(small + QStringList{"--session", session});
+    EXPECT_SUCCESS(outcome);
+    const QJsonArray bars = json(outcome)["bars"].toArray();
+    QCOMPARE(bars.size(), 4);  // two batches, shared and private
+    for (const QJsonValue bar : bars) QVERIFY(bar["roofline_share"].toDouble() > 0);
+    const auto stored = tandem::Session::open(session.toStdString(), true);
+    QVERIFY(stored.ok());
+    QCOMPARE(QString::fromStdString((*stored)->benchmarks()->front()) + "\n", outcome.out);
+  }
+
+  void shardsAreMerged() {
     const QStringList shards = {path("shard0.tandem"), path("shard1.tandem")};
     EXPECT_SUCCESS(cli(evaluation(shards[0], 3) << "--shard"
                                                 << "1/2"));
@@ -243,7 +258,7 @@ class TestCli : public QObject {
     QCOMPARE(json(cli({"coverage", "--session", merged, "--json"}))["problems"].toInt(), 3);
   }
 
-  void a_killed_evaluation_goes_on() {
+  void aKilledEvaluationGoesOn() {
     const QString session = path("killed.tandem");
     const QStringList arguments = evaluation(session, 40);
     QProcess process;
@@ -267,7 +282,7 @@ class TestCli : public QObject {
     EXPECT_SUCCESS(cli({"session", "verify", session}));
   }
 
-  void an_interrupted_evaluation_keeps_what_is_finished() {
+  void anInterruptedEvaluationKeepsWhatIsFinished() {
     const QString session = path("interrupted.tandem");
     QProcess process;
     process.start(kProgram, evaluation(session, 200, 60));
@@ -283,7 +298,7 @@ class TestCli : public QObject {
     EXPECT_SUCCESS(cli({"session", "verify", session}));
   }
 
-  void capture_writes_what_the_model_computed() {
+  void captureWritesWhatTheModelComputed() {
     const QString file = path("capture.safetensors");
     Outcome outcome = cli({"capture", "--model", "seed-llamba", "--ids", "5,6,7", "--layers", "1,3",
                            "--heads", "2", "--out", file, "--json"});
@@ -312,14 +327,6 @@ class TestCli : public QObject {
     EXPECT_SUCCESS(outcome);
     QVERIFY(outcome.out.contains("matrix.5"));
     QVERIFY(!outcome.out.contains("decay"));
-  }
-
-  void grade_agrees_with_the_decided_verdicts() {
-    const Outcome outcome =
-        cli({"grade", "--vectors", QStringLiteral(TANDEM_TEST_DATA "/grading_vectors.json"), "--json"});
-    EXPECT_SUCCESS(outcome);
-    QCOMPARE(json(outcome)["agreement"].toDouble(), 1.0);
-    QVERIFY(json(outcome)["total"].toInt() > 100);
   }
 };
 
