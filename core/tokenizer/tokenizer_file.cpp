@@ -71,11 +71,6 @@ Result<std::vector<Component>> flatten(const json& document, const char* name, c
   return flat;
 }
 
-Result<Regex> compile_named(const Component& component, const Result<Regex>& regex) {
-  if (regex.ok()) return regex;
-  return Error{ErrorCode::BadFormat, fmt::format("{}: {}", component.where, regex.error().message)};
-}
-
 Result<PreTokenizer::Step> read_split(const Component& split) {
   TANDEM_TRY(const json* const object, split.fields().object("pattern"));
   const Component pattern{*object, split.where + ": pattern"};
@@ -85,9 +80,10 @@ Result<PreTokenizer::Step> read_split(const Component& split) {
     return unsupported(split.where, fmt::format("Split with behavior \"{}\"", behaviour));
   const bool literal = pattern.fields().has("String");
   TANDEM_TRY(const std::string text, pattern.fields().text(literal ? "String" : "Regex"));
-  TANDEM_TRY(Regex regex, compile_named(split, literal ? Regex::literal(text) : Regex::compile(text)));
+  Result<Regex> regex = literal ? Regex::literal(text) : Regex::compile(text);
+  if (!regex) return Error{regex.error().code, fmt::format("{}: {}", split.where, regex.error().message)};
   const bool isolated = behaviour == "Isolated";
-  return PreTokenizer::Step{std::move(regex), isolated || invert, isolated || !invert};
+  return PreTokenizer::Step{*std::move(regex), isolated || invert, isolated || !invert};
 }
 
 struct PreTokenizerParts {
@@ -342,9 +338,9 @@ Result<std::vector<std::int32_t>> read_post_processor(const json& document, std:
 /// Nothing to normalise, and a decoder that fits the model.
 Status check_text_path(const json& document, std::string_view file, bool byte_level) {
   TANDEM_TRY(const auto normalizers, flatten(document, "normalizer", "normalizers", file));
-  for (const Component& component : normalizers) {
-    TANDEM_TRY(const std::string type, component.fields().text("type"));
-    return unsupported(component.where, type);
+  if (!normalizers.empty()) {
+    TANDEM_TRY(const std::string type, normalizers.front().fields().text("type"));
+    return unsupported(normalizers.front().where, type);
   }
   TANDEM_TRY(const auto decoders, flatten(document, "decoder", "decoders", file));
   for (const Component& component : decoders) {
