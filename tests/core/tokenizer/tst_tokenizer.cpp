@@ -162,6 +162,31 @@ class TestTokenizer : public QObject {
     }
   }
 
+  void repairsUtf8_data() {
+    QTest::addColumn<QByteArray>("bytes");
+    QTest::addColumn<QString>("text");  // with _ for U+FFFD
+    // The tables of Unicode 15, section 3.9: 3-8 to 3-11.
+    QTest::newRow("ill-formed") << QByteArray::fromHex("61F18080E180C262806380BF64") << "a___b_c__d";
+    QTest::newRow("not shortest") << QByteArray::fromHex("C0AFE080BFF0818241") << "________A";
+    QTest::newRow("surrogates") << QByteArray::fromHex("EDA080EDBFBFEDAF41") << "________A";
+    QTest::newRow("above U+10FFFF") << QByteArray::fromHex("F4919293FF4180BF42") << "_____A__B";
+    QTest::newRow("truncated") << QByteArray::fromHex("E180E2F09192F1BF41") << "____A";
+    QTest::newRow("well-formed") << QByteArray("a\u00E9\u20AC\U0010FFFF")
+                                 << QString::fromUtf8("a\u00E9\u20AC\U0010FFFF");
+  }
+
+  void repairsUtf8() {
+    QFETCH(QByteArray, bytes);
+    QFETCH(QString, text);
+    const std::string expected = text.replace('_', QChar(0xFFFD)).toStdString();
+    QCOMPARE(repair_utf8(bytes.toStdString()), expected);
+    QVERIFY(is_utf8(expected));
+    Utf8Repair repair;
+    std::string streamed;
+    for (const char byte : bytes) streamed += repair.push({&byte, 1});
+    QCOMPARE(streamed + repair.finish(), expected);
+  }
+
   void encodesTextThatIsNotUtf8() {
     const auto tokenizer = openData("llama3.json");
     QCOMPARE(tokenizer->decode(tokenizer->encode("a\xFF"
