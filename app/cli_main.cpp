@@ -21,6 +21,8 @@ int main(int argc, char** argv) {
   addGradeCommand(app, action);
   addBenchCommand(app, action);
   addSessionCommand(app, action);
+  addCorpusCommand(app, action);
+  addTokenizerCommand(app, action);
   try {
     app.parse(argc, argv);
     if (action) return action();

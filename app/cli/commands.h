@@ -17,6 +17,8 @@ void addEvaluateCommand(CLI::App& app, Action& action);
 void addCoverageCommand(CLI::App& app, Action& action);
 void addCaptureCommand(CLI::App& app, Action& action);
 void addGradeCommand(CLI::App& app, Action& action);
+void addCorpusCommand(CLI::App& app, Action& action);
+void addTokenizerCommand(CLI::App& app, Action& action);
 void addBenchCommand(CLI::App& app, Action& action);
 void addSessionCommand(CLI::App& app, Action& action);
 

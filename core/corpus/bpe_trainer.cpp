@@ -145,7 +145,7 @@ void BpeTrainer::add(std::string_view text) {
   }
 }
 
-std::string BpeTrainer::train(const BpeOptions& options) const {
+TrainedTokenizer BpeTrainer::train(const BpeOptions& options) const {
   TANDEM_CHECK(check_options(options).ok(), "the options were not checked");
   const auto specials = static_cast<std::int32_t>(options.special_tokens.size());
   std::vector<std::string> spelling;  // of the tokens after the specials, byte-level
@@ -179,7 +179,7 @@ std::string BpeTrainer::train(const BpeOptions& options) const {
   for (std::size_t i = 0; i < spelling.size(); ++i) vocab[spelling[i]] = i + options.special_tokens.size();
   file["model"]["vocab"] = std::move(vocab);
   file["model"]["merges"] = std::move(merges);
-  return file.dump(1) + "\n";
+  return {file.dump(1) + "\n", static_cast<std::int64_t>(spelling.size()) + specials};
 }
 
 }  // namespace tandem::corpus

@@ -18,6 +18,11 @@ struct BpeOptions {
   std::int64_t least_count = 2;                           // a pair seen less often is not merged
 };
 
+struct TrainedTokenizer {
+  std::string json;        // the text of tokenizer.json
+  std::int64_t vocab = 0;  // ids
+};
+
 /// Errors: InvalidArgument (a vocabulary without room for the special tokens and the 256 bytes).
 Status check_options(const BpeOptions& options);
 
@@ -32,8 +37,8 @@ class BpeTrainer {
   /// `text`: valid UTF-8.
   void add(std::string_view text);
 
-  /// The text of tokenizer.json. Fewer tokens than asked for when no pair is frequent enough any more.
-  std::string train(const BpeOptions& options) const;
+  /// Has fewer tokens than asked for when no pair is frequent enough any more.
+  TrainedTokenizer train(const BpeOptions& options) const;
 
  private:
   struct Counts;

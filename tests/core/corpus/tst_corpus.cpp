@@ -36,7 +36,7 @@ std::string trained_on(int examples, std::int64_t vocab, bool backwards = false)
         generate_example(options(), static_cast<std::uint64_t>(backwards ? examples - 1 - i : i)).text());
   BpeOptions bpe;
   bpe.vocab = vocab;
-  return trainer.train(bpe);
+  return trainer.train(bpe).json;
 }
 
 }  // namespace
@@ -161,7 +161,7 @@ class TestCorpus : public QObject {
     BpeOptions bpe;
     bpe.vocab = 400;
     const QTemporaryDir folder;
-    const auto tokenizer = read_tokenizer(write(folder, "tokenizer.json", trainer.train(bpe)));
+    const auto tokenizer = read_tokenizer(write(folder, "tokenizer.json", trainer.train(bpe).json));
     QVERIFY(tokenizer.ok());
     const Tokenizer& t = **tokenizer;
     QCOMPARE(t.vocab_size(), std::int64_t{260});  // ab (6 times), cd (5), abab (3)
