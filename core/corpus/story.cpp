@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <utility>
 
 #include "core/corpus/vocabulary.h"
 
@@ -51,7 +52,7 @@ const char* family_name(ProblemFamily family) {
   return kNames[static_cast<std::size_t>(family)];
 }
 
-Story::Story(RandomStream random) : random_(random) {}
+Story::Story(RandomStream random) : random_(random), quotes_(random_.chance(0.5)) {}
 
 void Story::set(std::string_view key, std::string_view value) {
   for (auto& [name, text] : words_) {
@@ -93,11 +94,11 @@ std::vector<std::string> Story::draw_people(std::int64_t count) {
 }
 
 void Story::tell(Phrases phrases, Words words) {
-  append(problem_.question, fill(random_.pick(phrases), words));
+  tell_sentence(fill(random_.pick(phrases), words));
 }
 
 void Story::tell_next(Phrases phrases, Words words) {
-  append(problem_.question, connected(fill(random_.pick(phrases), words), kTellConnectives, 0.4));
+  tell_sentence(connected(fill(random_.pick(phrases), words), kTellConnectives, 0.4));
 }
 
 std::int64_t Story::work(Phrases phrases, std::int64_t a, char op, std::int64_t b, Words words) {
@@ -112,6 +113,7 @@ std::int64_t Story::work(Phrases phrases, std::int64_t a, char op, std::int64_t 
   set("c", std::to_string(result));
   const bool first = problem_.calculations.empty();
   problem_.calculations.push_back({a, op, b, result});
+  if (quotes_ && !unquoted_.empty()) append(problem_.solution, std::exchange(unquoted_, {}));
   const Phrases connectives = first ? Phrases(kFirstConnectives) : Phrases(kWorkConnectives);
   append(problem_.solution, connected(fill(random_.pick(phrases), words), connectives, 0.5));
   return result;
@@ -155,6 +157,11 @@ std::string Story::word(std::string_view key, Words words) {
   std::string lower(key);
   lower[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(lower[0])));
   return capitalised(word(lower, words));
+}
+
+void Story::tell_sentence(std::string sentence) {
+  append(unquoted_, sentence);
+  append(problem_.question, std::move(sentence));
 }
 
 std::string Story::connected(std::string sentence, Phrases connectives, double share) {

@@ -48,8 +48,9 @@ class Story {
   void tell(Phrases phrases, Words words = {});
   void tell_next(Phrases phrases, Words words = {});
 
-  /// Adds one calculation to the solution, in a sentence whose {calc} is "a op b = result"; {a}, {b} and {c}
-  /// are its numbers. Results are whole and at least 2. op is one of + - * /.
+  /// Adds one calculation to the solution, in half of the stories after repeating what was told since the
+  /// last one, in a sentence whose {calc} is "a op b = result"; {a}, {b} and {c} are its numbers. Results are
+  /// whole and at least 2. op is one of + - * /.
   std::int64_t work(Phrases phrases, std::int64_t a, char op, std::int64_t b, Words words = {});
 
   /// Ends the story: the question proper, and the sentence that states its answer as {answer}.
@@ -64,7 +65,11 @@ class Story {
   std::string connected(std::string sentence, Phrases connectives, double share);
   static void append(std::string& text, std::string sentence);
 
+  void tell_sentence(std::string sentence);
+
   RandomStream random_;
+  bool quotes_;           // whether the solution repeats what the question says before it reckons
+  std::string unquoted_;  // what has been told since
   std::vector<std::pair<std::string, std::string>> words_;
   std::vector<std::string> people_;  // names taken
   bool hero_is_female_ = false;
