@@ -8,10 +8,9 @@ CLI::Option* addModelOption(CLI::App& command, std::vector<std::string>& models)
   return command
       .add_option(
           "--model", models,
-          "A bundled name, a folder or a .safetensors file; give it once per model, the teacher first")
+          "A bundled name, a folder or a .safetensors file; several for a comparison, the teacher first")
       ->required()
-      ->take_all()
-      ->allow_extra_args(false);
+      ->take_all();
 }
 
 Result<std::vector<std::shared_ptr<const Model>>> openModels(const std::vector<std::string>& names,

@@ -14,7 +14,7 @@
 
 namespace tandem::cli {
 
-/// "--model NAME", which may be given several times.
+/// "--model NAME...", which may also be given several times.
 CLI::Option* addModelOption(CLI::App& command, std::vector<std::string>& models);
 
 /// Opens models in order. Errors: those of open_model().
