@@ -1,38 +1,75 @@
+// The window's frame and its views. Its menus are in main_window_menus.cpp.
 #include "ui/main_window.h"
 
+#include <QDir>
+#include <QDragEnterEvent>
+#include <QFileInfo>
+#include <QLabel>
+#include <QMimeData>
 #include <QStatusBar>
+#include <QVBoxLayout>
 
+#include "ui/file_kind.h"
 #include "ui/theme.h"
 #include "ui/views/coverage_view.h"
+#include "ui/views/matrices_view.h"
+#include "ui/views/race_view.h"
 #include "ui/views/throughput_view.h"
 
 namespace tandem::ui {
+namespace {
+
+constexpr int kStateVersion = 1;
+
+}  // namespace
 
 MainWindow::MainWindow(Workspace& workspace, QWidget* parent)
     : QMainWindow(parent),
       m_workspace(workspace),
       m_stack(new QStackedWidget(this)),
       m_rail(new QToolBar(tr("Views"), this)),
-      m_viewActions(new QActionGroup(this)) {
-  setWindowTitle(tr("Tandem"));
+      m_bar(new QToolBar(tr("Models and run"), this)),
+      m_viewActions(new QActionGroup(this)),
+      m_themeActions(new QActionGroup(this)),
+      m_message(new MessageBar(this)),
+      m_problems(new ProblemDock(workspace, this)),
+      m_status(new StatusStrip(workspace, this)) {
   setWindowIcon(QIcon(QStringLiteral(":/tandem/icons/tandem.svg")));
   setMinimumSize(1024, 640);
-  setCentralWidget(m_stack);
+  setAcceptDrops(true);
+  auto* middle = new QWidget(this);
+  auto* layout = new QVBoxLayout(middle);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(0);
+  layout->addWidget(m_message);
+  layout->addWidget(m_stack, 1);
+  setCentralWidget(middle);
   m_rail->setObjectName(QStringLiteral("rail"));
   m_rail->setMovable(false);
   m_rail->setToolButtonStyle(Qt::ToolButtonTextUnderIcon);
   m_rail->setIconSize(QSize(24, 24));
-  addToolBar(Qt::LeftToolBarArea, m_rail);
   addViews();
-  statusBar();
+  buildMenus();
+  buildToolBar();
+  addToolBar(Qt::TopToolBarArea, m_bar);
+  addToolBar(Qt::LeftToolBarArea, m_rail);
+  addDockWidget(Qt::LeftDockWidgetArea, m_problems);
+  m_problems->hide();
+  statusBar()->addPermanentWidget(m_status, 1);
+  connectWorkspace();
   connect(&Theme::instance(), &Theme::changed, this, &MainWindow::applyTheme);
   applyTheme();
+  refreshModels();
+  refreshState();
+  showView(viewNames().constFirst());
 }
 
 /// The one list of views. Their order is the order of the rail and of Ctrl+1 and so on.
 void MainWindow::addViews() {
-  addView(new ThroughputView(m_workspace), QStringLiteral("throughput"));
-  addView(new CoverageView(m_workspace), QStringLiteral("coverage"));
+  addView(new RaceView(m_workspace, this), QStringLiteral("race"));
+  addView(new MatricesView(m_workspace, this), QStringLiteral("matrices"));
+  addView(new ThroughputView(m_workspace, this), QStringLiteral("throughput"));
+  addView(new CoverageView(m_workspace, this), QStringLiteral("coverage"));
 }
 
 void MainWindow::addView(View* view, const QString& name) {
@@ -46,6 +83,46 @@ void MainWindow::addView(View* view, const QString& name) {
   action->setToolTip(tr("%1 (%2)").arg(view->title(), action->shortcut().toString(QKeySequence::NativeText)));
   m_viewActions->addAction(action);
   connect(action, &QAction::triggered, this, [this, name] { showView(name); });
+}
+
+void MainWindow::buildToolBar() {
+  m_bar->setObjectName(QStringLiteral("bar"));
+  m_bar->setMovable(false);
+  m_bar->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+  for (Side side : {Side::Teacher, Side::Student}) {
+    auto* label = new QLabel(this);
+    label->setObjectName(side == Side::Teacher ? QStringLiteral("teacherLabel") : QStringLiteral("studentLabel"));
+    label->setText(QStringLiteral("%1 %2").arg(sideGlyph(side), sideName(side)));
+    label->setContentsMargins(12, 0, 4, 0);
+    auto* models = new QComboBox(this);
+    models->setObjectName(side == Side::Teacher ? QStringLiteral("teacherModel") : QStringLiteral("studentModel"));
+    models->setAccessibleName(tr("%1 model").arg(sideName(side)));
+    models->setMinimumContentsLength(16);
+    for (const std::string& name : tandem::bundled_models()) {
+      models->addItem(QString::fromStdString(name), QString::fromStdString(name));
+    }
+    models->insertSeparator(models->count());
+    models->addItem(tr("Open a folder…"));
+    connect(models, &QComboBox::activated, this, [this, side](int item) { chooseModel(side, item); });
+    m_models[static_cast<int>(side)] = models;
+    m_bar->addWidget(label);
+    m_bar->addWidget(models);
+  }
+  auto* gap = new QWidget(this);
+  gap->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  m_bar->addWidget(gap);
+  m_bar->addActions({m_run, m_runAll, m_stop});
+}
+
+void MainWindow::connectWorkspace() {
+  connect(&m_workspace, &Workspace::stateChanged, this, &MainWindow::refreshState);
+  connect(&m_workspace, &Workspace::sessionChanged, this, &MainWindow::refreshState);
+  connect(&m_workspace, &Workspace::modelsChanged, this, &MainWindow::refreshModels);
+  connect(&m_workspace, &Workspace::failed, this,
+          [this](const QString& sentence) { m_message->tell(MessageBar::Kind::Problem, sentence); });
+  connect(&m_workspace, &Workspace::notified, this,
+          [this](const QString& sentence) { m_message->tell(MessageBar::Kind::Information, sentence); });
+  connect(&m_workspace, &Workspace::interrupted, this, &MainWindow::offerInterrupted);
 }
 
 QStringList MainWindow::viewNames() const {
@@ -66,8 +143,128 @@ bool MainWindow::showView(const QString& name) {
   return true;
 }
 
+void MainWindow::openPath(const QString& path) {
+  switch (fileKind(path)) {
+    case FileKind::Session: return m_workspace.openSession(path);
+    case FileKind::Model: return m_workspace.openModel(path);
+    case FileKind::Problems: return m_workspace.openProblems(path);
+    case FileKind::Unknown: break;
+  }
+  m_message->tell(MessageBar::Kind::Problem,
+                  tr("%1 is no session (.tandem), model folder (with config.json) or problem file (.jsonl, .csv)")
+                      .arg(path));
+}
+
+QString MainWindow::exportPlots(const QString& folder) {
+  for (int i = 0; i < m_stack->count(); ++i) {
+    const auto* view = qobject_cast<View*>(m_stack->widget(i));
+    for (Plot* plot : view->plots()) {
+      for (const char* suffix : {"png", "svg", "pdf", "csv"}) {
+        const QString name =
+            QStringLiteral("%1-%2.%3").arg(view->objectName(), plot->objectName(), QLatin1String(suffix));
+        const QString error = plot->exportTo(QDir(folder).filePath(name));
+        if (!error.isEmpty()) return error;
+      }
+    }
+  }
+  return {};
+}
+
+void MainWindow::restorePreferences(QSettings& settings) {
+  const int mode = settings.value(QStringLiteral("window/theme")).toInt();
+  if (mode > 0 && mode < m_themeActions->actions().size()) m_themeActions->actions()[mode]->trigger();
+  restoreGeometry(settings.value(QStringLiteral("window/geometry")).toByteArray());
+  restoreState(settings.value(QStringLiteral("window/state")).toByteArray(), kStateVersion);
+  showView(settings.value(QStringLiteral("window/view")).toString());
+}
+
+void MainWindow::savePreferences(QSettings& settings) const {
+  settings.setValue(QStringLiteral("window/theme"), static_cast<int>(Theme::instance().mode()));
+  settings.setValue(QStringLiteral("window/geometry"), saveGeometry());
+  settings.setValue(QStringLiteral("window/state"), saveState(kStateVersion));
+  settings.setValue(QStringLiteral("window/view"), currentView()->objectName());
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+  const QList<QUrl> urls = event->mimeData()->urls();
+  if (urls.size() != 1 || !urls.front().isLocalFile()) return;
+  const QString path = urls.front().toLocalFile();
+  const QString name = QFileInfo(path).fileName();
+  switch (fileKind(path)) {
+    case FileKind::Session: statusBar()->showMessage(tr("Drop to open the session %1").arg(name)); break;
+    case FileKind::Model: statusBar()->showMessage(tr("Drop to load the model %1").arg(name)); break;
+    case FileKind::Problems: statusBar()->showMessage(tr("Drop to open the problems of %1").arg(name)); break;
+    case FileKind::Unknown: return;
+  }
+  event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+  statusBar()->clearMessage();
+  openPath(event->mimeData()->urls().front().toLocalFile());
+  event->acceptProposedAction();
+}
+
 void MainWindow::applyTheme() {
+  const Colors& c = Theme::instance().colors();
   for (QAction* action : m_viewActions->actions()) action->setIcon(Theme::icon(action->data().toString()));
+  m_run->setIcon(Theme::icon(QStringLiteral("run"), c.correct));
+  m_stop->setIcon(Theme::icon(QStringLiteral("stop"), c.wrong));
+  m_rail->setStyleSheet(QStringLiteral("QToolBar { background: %1; border: none; padding: 4px; spacing: 4px; }"
+                                       "QToolButton { padding: 6px 4px; border: none; border-radius: 6px; }"
+                                       "QToolButton:hover { background: %2; }"
+                                       "QToolButton:checked { background: %3; color: %4; }"
+                                       "QToolButton:focus { border: 2px solid %4; }")
+                            .arg(c.surface.name(), c.grid.name(), c.teacherWash.name(), c.focus.name()));
+  for (Side side : {Side::Teacher, Side::Student}) {
+    auto* label = m_bar->findChild<QLabel*>(side == Side::Teacher ? QStringLiteral("teacherLabel")
+                                                                  : QStringLiteral("studentLabel"));
+    QPalette palette = label->palette();
+    palette.setColor(QPalette::WindowText, c.side(side));
+    label->setPalette(palette);
+  }
+}
+
+void MainWindow::refreshState() {
+  const Workspace::State state = m_workspace.state();
+  const bool running = state == Workspace::State::Running;
+  const bool models = m_workspace.model(Side::Teacher) && m_workspace.model(Side::Student);
+  m_run->setEnabled(!running && models);
+  m_runAll->setEnabled(!running && models);
+  m_stop->setEnabled(running);
+  m_closeSession->setEnabled(!running && m_workspace.session() != nullptr);
+  for (QComboBox* box : m_models) box->setEnabled(!running);
+  const QString session = m_workspace.sessionName();
+  setWindowTitle(session.isEmpty() ? tr("Tandem") : tr("%1 – Tandem").arg(session));
+}
+
+/// The boxes show what is loaded or recorded, also when it is no bundled model.
+void MainWindow::refreshModels() {
+  for (Side side : {Side::Teacher, Side::Student}) {
+    QComboBox* box = m_models[static_cast<int>(side)];
+    const QString name = m_workspace.modelName(side);
+    if (!name.isEmpty() && box->findText(name) < 0) {
+      const auto model = m_workspace.model(side);
+      box->insertItem(0, name, model ? QString::fromStdString(model->info().path) : name);
+    }
+    box->setCurrentIndex(name.isEmpty() ? -1 : box->findText(name));
+  }
+  refreshState();
+}
+
+void MainWindow::chooseModel(Side side, int item) {
+  const QString path = m_models[static_cast<int>(side)]->itemData(item).toString();
+  refreshModels();  // until it is loaded, the box shows what is
+  if (path.isEmpty()) return openModelFolder(side);
+  m_workspace.openModels(side == Side::Teacher ? path : QString(), side == Side::Student ? path : QString());
+}
+
+void MainWindow::offerInterrupted(const QString& path) {
+  m_message->tell(MessageBar::Kind::Information,
+                  tr("The run recorded in %1 was interrupted. What it had finished is kept.")
+                      .arg(QFileInfo(path).completeBaseName()),
+                  {{tr("Go on"), [this, path] { m_workspace.resumeSession(path); }},
+                   {tr("Look at it"), [this, path] { m_workspace.openSession(path); }}});
 }
 
 }  // namespace tandem::ui

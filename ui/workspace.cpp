@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
+#include <numeric>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -34,17 +37,24 @@ struct LoadedModels {
   QString error;
 };
 
-LoadedModels loadModels(const std::array<QString, 2>& names) {
-  LoadedModels loaded;
-  for (std::size_t side = 0; side < names.size(); ++side) {
-    if (names[side].isEmpty()) continue;
-    auto model = tandem::open_model(names[side].toStdString());
-    if (model) {
-      loaded.models[side] = *model;
-    } else if (loaded.error.isEmpty()) {
-      loaded.error = QString::fromStdString(model.error().message);
-    }
+std::size_t sideOf(const tandem::ModelInfo& info) {
+  return static_cast<std::size_t>(info.is_pure_attention() ? Side::Teacher : Side::Student);
+}
+
+/// Loads a model for `side`, or for the side it belongs to.
+void load(const QString& name, std::optional<std::size_t> side, LoadedModels& loaded) {
+  if (name.isEmpty()) return;
+  auto model = tandem::open_model(name.toStdString());
+  if (model) {
+    loaded.models[side.value_or(sideOf((*model)->info()))] = *model;
+  } else if (loaded.error.isEmpty()) {
+    loaded.error = QString::fromStdString(model.error().message);
   }
+}
+
+LoadedModels loadPair(const std::array<QString, 2>& names) {
+  LoadedModels loaded;
+  for (std::size_t side = 0; side < names.size(); ++side) load(names[side], side, loaded);
   return loaded;
 }
 
@@ -65,8 +75,14 @@ struct Workspace::Private {
   void setProblems(tandem::ProblemSet next, std::vector<std::string> nextOrigins);
   int position(const ProblemKey& key) const;
   ProblemKey key(int at) const;
-  void adopt(OpenedSession opened);
-  void findModelsOf(const std::vector<tandem::SessionModel>& wanted);
+  using SessionChoice =
+      std::function<tandem::Result<std::shared_ptr<tandem::Session>>(const std::vector<tandem::EvaluateRequest>&)>;
+  void start(const std::vector<std::int64_t>& positions, SessionChoice choose);
+  void loadModels(const QString& names, std::function<LoadedModels()> work);
+  void open(const QString& path, bool resume);
+  void adopt(OpenedSession opened, bool resume);
+  void findModelsOf(const std::vector<tandem::SessionModel>& wanted, bool resume);
+  void resumeRun();
   std::vector<tandem::EvaluateRequest> requests(const std::vector<std::int64_t>& positions) const;
   void frame();
   void deliver(const RunJob::Segment& segment);
@@ -166,24 +182,16 @@ std::int64_t Workspace::problemId(int position) const {
 }
 
 void Workspace::openModels(const QString& teacher, const QString& student) {
-  const quint64 generation = ++d->modelsGeneration;
-  ++d->loading;
-  emit loadProgress(tr("Loading %1").arg(QStringList{teacher, student}.join(QStringLiteral(" "))), 0);
-  emit stateChanged();
-  background(
-      this, [names = std::array{teacher, student}] { return loadModels(names); },
-      [this, generation](LoadedModels loaded) {
-        --d->loading;
-        if (generation == d->modelsGeneration) {
-          for (std::size_t side = 0; side < loaded.models.size(); ++side) {
-            if (loaded.models[side]) d->models[side] = std::move(loaded.models[side]);
-          }
-          emit loadProgress(QString(), 100);
-          emit modelsChanged();
-          if (!loaded.error.isEmpty()) emit failed(loaded.error);
-        }
-        emit stateChanged();
-      });
+  d->loadModels(QStringList{teacher, student}.join(QLatin1Char(' ')).trimmed(),
+                [names = std::array{teacher, student}] { return loadPair(names); });
+}
+
+void Workspace::openModel(const QString& path) {
+  d->loadModels(path, [path] {
+    LoadedModels loaded;
+    load(path, {}, loaded);
+    return loaded;
+  });
 }
 
 void Workspace::openProblems(const QString& nameOrPath) {
@@ -220,31 +228,11 @@ void Workspace::addProblem(const QString& question) {
 }
 
 void Workspace::openSession(const QString& path) {
-  if (d->job) return void(emit failed(tr("Stop the run before opening %1").arg(path)));
-  const quint64 generation = ++d->sessionGeneration;
-  background(
-      this, [path] { return readSession(path); },
-      [this, generation](tandem::Result<OpenedSession> opened) {
-        if (generation != d->sessionGeneration || d->job) return;
-        if (!opened) return void(emit failed(QString::fromStdString(opened.error().message)));
-        d->replay = true;
-        d->adopt(*std::move(opened));
-        emit stateChanged();
-      });
+  d->open(path, /*resume=*/false);
 }
 
 void Workspace::resumeSession(const QString& path) {
-  if (d->job) return void(emit failed(tr("Stop the run before resuming %1").arg(path)));
-  const quint64 generation = ++d->sessionGeneration;
-  background(
-      this, [path] { return readSession(path); },
-      [this, generation](tandem::Result<OpenedSession> opened) {
-        if (generation != d->sessionGeneration || d->job) return;
-        if (!opened) return void(emit failed(QString::fromStdString(opened.error().message)));
-        d->replay = false;
-        d->adopt(*std::move(opened));
-        emit stateChanged();
-      });
+  d->open(path, /*resume=*/true);
 }
 
 void Workspace::saveSessionAs(const QString& path) {
@@ -278,23 +266,31 @@ void Workspace::findInterrupted() {
 }
 
 void Workspace::startRun(const std::vector<std::int64_t>& problemIndices) {
-  if (d->job) return;
-  if (!d->models[0] || !d->models[1]) return void(emit failed(tr("Open two models before a run")));
-  auto requests = d->requests(problemIndices);
-  if (requests.empty()) return void(emit failed(tr("Choose a problem before a run")));
-  ++d->sessionGeneration;  // an opening that is under way comes too late
   const auto current = d->replay ? nullptr : d->session;
-  if (std::exchange(d->replay, false)) emit modelsChanged();
-  auto source = [current, requests] { return sessionFor(current, requests); };
-  d->job = std::make_unique<RunJob>(std::move(requests), std::move(source));
-  d->planned = d->done = 0;
-  d->frameClock.start();
-  emit stateChanged();
-  emit runStarted();
+  d->start(problemIndices, [current](const auto& requests) { return sessionFor(current, requests); });
 }
 
 void Workspace::stop() {
   if (d->job) d->job->stop();
+}
+
+void Workspace::Private::loadModels(const QString& names, std::function<LoadedModels()> work) {
+  const quint64 generation = ++modelsGeneration;
+  ++loading;
+  emit q->loadProgress(tr("Loading %1").arg(names), 0);
+  emit q->stateChanged();
+  background(q, std::move(work), [this, generation](LoadedModels loaded) {
+    --loading;
+    if (generation == modelsGeneration) {
+      for (std::size_t side = 0; side < models.size(); ++side) {
+        if (loaded.models[side]) models[side] = std::move(loaded.models[side]);
+      }
+      emit q->loadProgress(QString(), 100);
+      emit q->modelsChanged();
+      if (!loaded.error.isEmpty()) emit q->failed(loaded.error);
+    }
+    emit q->stateChanged();
+  });
 }
 
 void Workspace::Private::setProblems(tandem::ProblemSet next, std::vector<std::string> nextOrigins) {
@@ -317,8 +313,22 @@ int Workspace::Private::position(const ProblemKey& wanted) const {
   return -1;
 }
 
+void Workspace::Private::open(const QString& path, bool resume) {
+  if (job) return void(emit q->failed(tr("Stop the run before opening %1").arg(path)));
+  const quint64 generation = ++sessionGeneration;
+  background(
+      q, [path] { return readSession(path); },
+      [this, generation, resume](tandem::Result<OpenedSession> opened) {
+        if (generation != sessionGeneration || job) return;
+        if (!opened) return void(emit q->failed(QString::fromStdString(opened.error().message)));
+        replay = true;
+        adopt(*std::move(opened), resume);
+        emit q->stateChanged();
+      });
+}
+
 /// The session becomes what the window shows: its problems, its settings, its runs by side.
-void Workspace::Private::adopt(OpenedSession opened) {
+void Workspace::Private::adopt(OpenedSession opened, bool resume) {
   session = std::move(opened.session);
   runIds = {-1, -1};
   problemIds.clear();
@@ -336,7 +346,7 @@ void Workspace::Private::adopt(OpenedSession opened) {
                                     [&](const auto& m) { return m.id == run.model_id; });
     if (model == opened.models.end()) continue;
     const auto info = tandem::model_info(*model);
-    const std::size_t side = info && info->is_pure_attention() && runIds[0] < 0 ? 0 : 1;
+    const std::size_t side = info && sideOf(*info) == 0 && runIds[0] < 0 ? 0 : 1;
     if (runIds[side] >= 0) continue;  // a third model: the window shows two
     runIds[side] = run.id;
     sides[side] = *model;
@@ -350,29 +360,39 @@ void Workspace::Private::adopt(OpenedSession opened) {
   emit q->settingsChanged();
   emit q->modelsChanged();
   emit q->sessionChanged();
-  findModelsOf(sides);
+  findModelsOf(sides, resume);
 }
 
 /// Loads the models an opened session was recorded with, where they are still to be found: matrices can then
-/// be captured and the run continued. Quiet when they are not.
-void Workspace::Private::findModelsOf(const std::vector<tandem::SessionModel>& wanted) {
+/// be captured and the run continued. Quiet when they are not, unless the run is to go on.
+void Workspace::Private::findModelsOf(const std::vector<tandem::SessionModel>& wanted, bool resume) {
   std::array<QString, 2> names;
   for (std::size_t side = 0; side < names.size(); ++side) {
     if (models[side] && models[side]->info().sha256 == wanted[side].sha256) continue;
     names[side] = QString::fromStdString(wanted[side].path);
   }
-  if (names[0].isEmpty() && names[1].isEmpty()) return;
   const quint64 generation = ++modelsGeneration;
   background(
-      q, [names] { return loadModels(names); },
-      [this, generation](LoadedModels loaded) {
+      q, [names] { return loadPair(names); },
+      [this, generation, resume](LoadedModels loaded) {
         if (generation != modelsGeneration) return;
         for (std::size_t side = 0; side < models.size(); ++side) {
           const bool same = loaded.models[side] && loaded.models[side]->info().sha256 == recordedHashes[side];
           if (same) models[side] = std::move(loaded.models[side]);
         }
         emit q->modelsChanged();
+        if (resume) resumeRun();
       });
+}
+
+/// Everything the opened session has: the run skips what is complete there.
+void Workspace::Private::resumeRun() {
+  if (!q->model(Side::Teacher) || !q->model(Side::Student)) {
+    return void(emit q->failed(tr("The run cannot go on: its models are not where they were recorded")));
+  }
+  std::vector<std::int64_t> all(problems.problems.size());
+  std::iota(all.begin(), all.end(), 0);
+  start(all, [opened = session](const auto&) { return opened; });
 }
 
 /// One request per problem set among the positions.
@@ -395,6 +415,21 @@ std::vector<tandem::EvaluateRequest> Workspace::Private::requests(
     request->set.problems.push_back(problems.problems[static_cast<std::size_t>(position)]);
   }
   return all;
+}
+
+void Workspace::Private::start(const std::vector<std::int64_t>& positions, SessionChoice choose) {
+  if (job) return;
+  if (!models[0] || !models[1]) return void(emit q->failed(tr("Open two models before a run")));
+  auto asked = requests(positions);
+  if (asked.empty()) return void(emit q->failed(tr("Choose a problem before a run")));
+  ++sessionGeneration;  // an opening that is under way comes too late
+  if (std::exchange(replay, false)) emit q->modelsChanged();
+  auto source = [choose = std::move(choose), asked] { return choose(asked); };
+  job = std::make_unique<RunJob>(std::move(asked), std::move(source));
+  planned = done = 0;
+  frameClock.start();
+  emit q->stateChanged();
+  emit q->runStarted();
 }
 
 void Workspace::Private::frame() {

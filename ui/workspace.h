@@ -47,11 +47,13 @@ class Workspace : public QObject {
 
   /// Loads on a worker thread. A bundled name, a folder or a file; an empty name keeps that side's model.
   void openModels(const QString& teacher, const QString& student);
+  /// One model, to the side it belongs to: pure attention is a teacher, anything else a student.
+  void openModel(const QString& path);
   void openProblems(const QString& nameOrPath);
   /// Adds a problem without a known answer behind the others and selects it.
   void addProblem(const QString& question);
   void openSession(const QString& path);    // replay; a live run continues in a new session
-  void resumeSession(const QString& path);  // goes on recording into it
+  void resumeSession(const QString& path);  // opens it with its models and runs what it lacks
   void saveSessionAs(const QString& path);
   /// Leaves replay: the next run records anew with the loaded models.
   void closeSession();

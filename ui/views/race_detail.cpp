@@ -38,7 +38,7 @@ RaceDetail::RaceDetail(Side side, QWidget* parent)
   setCaption();
 }
 
-void RaceDetail::show(const CompletionCard* card) {
+void RaceDetail::showCompletion(const CompletionCard* card) {
   const CompletionCard next = card == nullptr ? CompletionCard{} : *card;
   const bool same = card != nullptr && next.index == m_card.index && next.finished() == m_card.finished() &&
                     next.text.startsWith(m_card.text) && next.spans.size() >= m_card.spans.size();

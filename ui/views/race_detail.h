@@ -17,7 +17,7 @@ class RaceDetail : public QWidget {
   explicit RaceDetail(Side side, QWidget* parent = nullptr);
 
   /// Shows a completion; null empties the pane. While the same one streams, only what is new is inserted.
-  void show(const CompletionCard* card);
+  void showCompletion(const CompletionCard* card);
   void setTinted(bool tinted);
   void setBlind(const QString& alias);
   /// Marks the word at this character; -1 removes the mark.

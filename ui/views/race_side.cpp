@@ -94,15 +94,7 @@ void RaceSide::beginLive(int completions, bool graded) {
 
 void RaceSide::addLive(const LiveBatch& batch) {
   const int mine = static_cast<int>(m_side);
-  for (const LivePrefill& prefill : batch.prefills) {
-    if (prefill.side == mine) m_live.speed.prefillS = prefill.seconds;
-  }
-  for (const LiveStep& step : batch.steps) {
-    if (step.side != mine) continue;
-    if (m_live.speed.firstStepS < 0) m_live.speed.firstStepS = step.sample.time_s;
-    m_live.speed.decodeS = step.sample.time_s;
-    m_live.speed.tokens += step.sample.occupied;
-  }
+  m_live.speed.add(mine, batch);
   m_live.model.add(mine, batch);
 }
 
@@ -113,10 +105,10 @@ void RaceSide::setStored(StoredSide stored) {
 }
 
 void RaceSide::showLive(bool live) {
-  show(live ? m_live : m_stored);
+  showSet(live ? m_live : m_stored);
 }
 
-void RaceSide::show(Completions& set) {
+void RaceSide::showSet(Completions& set) {
   if (m_shown == &set) return;
   m_shown = &set;
   m_tally->setAnswer(QString());

@@ -8,23 +8,13 @@
 
 #include "ui/models/completion_filter.h"
 #include "ui/models/completion_model.h"
+#include "ui/side_speed.h"
 #include "ui/theme.h"
 #include "ui/widgets/answer_tally.h"
 #include "ui/widgets/card_delegate.h"
 #include "ui/widgets/card_grid.h"
 
 namespace tandem::ui {
-
-/// What the header's figures come from. Prefill is apart from decoding.
-struct SideSpeed {
-  double prefillS = -1;    // unknown below 0
-  double firstStepS = -1;  // from the first decode step to the first token
-  double decodeS = 0;
-  std::int64_t tokens = 0;
-
-  double tokensPerSecond() const { return decodeS > 0 ? static_cast<double>(tokens) / decodeS : -1; }
-  double timeToFirstToken() const { return prefillS < 0 || firstStepS < 0 ? -1 : prefillS + firstStepS; }
-};
 
 /// One side's completions of one problem, as a session holds them.
 struct StoredSide {
@@ -69,7 +59,7 @@ class RaceSide : public QWidget {
     CompletionModel model;
     SideSpeed speed;
   };
-  void show(Completions& set);
+  void showSet(Completions& set);
   void applyTheme();
   void refreshHeader();
 

@@ -295,7 +295,7 @@ void RaceView::refreshDetails() {
   for (std::size_t at = 0; at < m_sides.size(); ++at) {
     const CompletionModel& model = m_sides[at]->completions();
     const int row = std::max(0, model.rowOf(m_sides[at]->selected()));
-    m_details[at]->show(row < model.rowCount() ? &model.cards()[row] : nullptr);
+    m_details[at]->showCompletion(row < model.rowCount() ? &model.cards()[row] : nullptr);
   }
   const bool both = m_details[0]->finished() && m_details[1]->finished();
   for (std::size_t at = 0; at < m_details.size(); ++at) {

@@ -1,0 +1,40 @@
+#include "ui/models/problem_model.h"
+
+namespace tandem::ui {
+
+ProblemModel::ProblemModel(Workspace& workspace, QObject* parent)
+    : QAbstractListModel(parent), m_workspace(workspace) {
+  connect(&m_workspace, &Workspace::problemsChanged, this, &ProblemModel::reload);
+  reload();
+}
+
+void ProblemModel::reload() {
+  beginResetModel();
+  m_count = static_cast<int>(m_workspace.problems().problems.size());
+  endResetModel();
+}
+
+int ProblemModel::rowCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : m_count;
+}
+
+QVariant ProblemModel::data(const QModelIndex& index, int role) const {
+  if (!checkIndex(index, CheckIndexOption::IndexIsValid)) return {};
+  const tandem::Problem& problem = m_workspace.problems().problems[static_cast<std::size_t>(index.row())];
+  switch (role) {
+    case Qt::DisplayRole:
+      return QStringLiteral("%1  %2").arg(index.row() + 1).arg(QString::fromStdString(problem.question));
+    case QuestionRole: return QString::fromStdString(problem.question);
+    case AnswerRole: return QString::fromStdString(problem.answer);
+    case IdRole: return QString::fromStdString(problem.id);
+    default: return {};
+  }
+}
+
+QHash<int, QByteArray> ProblemModel::roleNames() const {
+  QHash<int, QByteArray> names = QAbstractListModel::roleNames();
+  names.insert({{QuestionRole, "question"}, {AnswerRole, "answer"}, {IdRole, "id"}});
+  return names;
+}
+
+}  // namespace tandem::ui

@@ -1,0 +1,30 @@
+// The status bar's contents: live or recorded, on what, how fast, how much memory.
+#pragma once
+
+#include <QLabel>
+#include <QProgressBar>
+#include <QTimer>
+#include <QWidget>
+
+#include "ui/side_speed.h"
+#include "ui/workspace.h"
+
+namespace tandem::ui {
+
+class StatusStrip : public QWidget {
+  Q_OBJECT
+ public:
+  explicit StatusStrip(Workspace& workspace, QWidget* parent = nullptr);
+
+ private:
+  void refresh();
+  void refreshSpeeds();
+
+  Workspace& m_workspace;
+  QLabel *m_badge, *m_session, *m_speeds[2], *m_memory, *m_device, *m_seed, *m_loading;
+  QProgressBar* m_progress;
+  SideSpeed m_speed[2];
+  QTimer m_clock;  // figures change four times a second at most
+};
+
+}  // namespace tandem::ui
