@@ -7,6 +7,7 @@
 #include <QElapsedTimer>
 #include <QScreen>
 #include <QSettings>
+#include <QTemporaryDir>
 #include <QTimer>
 
 #include "core/base/provenance.h"
@@ -38,7 +39,8 @@ class CommandLine {
     m_parser.setApplicationDescription(
         QStringLiteral("A transformer teacher and its state-space student, side by side."));
     m_parser.addOptions({m_view, m_theme, m_screenshot, m_size, m_scale, m_session, m_teacher, m_student});
-    m_parser.addPositionalArgument(QStringLiteral("path"), QStringLiteral("A session, a model folder or a problem file."),
+    m_parser.addPositionalArgument(QStringLiteral("path"),
+                                   QStringLiteral("A session, a model folder or a problem file."),
                                    QStringLiteral("[path]"));
   }
 
@@ -65,25 +67,29 @@ class CommandLine {
     if (m_parser.isSet(m_student)) m_options.student = m_parser.value(m_student);
     const QStringList views{{}, "race", "matrices", "throughput", "coverage"};
     if (!views.contains(m_options.view)) {
-      return usage(QStringLiteral("--view %1: wanted race, matrices, throughput or coverage").arg(m_options.view));
+      return usage(
+          QStringLiteral("--view %1: wanted race, matrices, throughput or coverage").arg(m_options.view));
     }
     if (m_parser.isSet(m_theme)) {
       const qsizetype mode = QStringList{"auto", "light", "dark"}.indexOf(m_parser.value(m_theme));
-      if (mode < 0) return usage(QStringLiteral("--theme %1: wanted auto, light or dark").arg(m_parser.value(m_theme)));
+      if (mode < 0)
+        return usage(QStringLiteral("--theme %1: wanted auto, light or dark").arg(m_parser.value(m_theme)));
       m_options.theme = static_cast<ThemeMode>(mode);
     }
     if (m_parser.isSet(m_size)) {
       const QStringList sides = m_parser.value(m_size).split(QLatin1Char('x'));
       const QSize size(sides.value(0).toInt(), sides.value(1).toInt());
       if (sides.size() != 2 || size.isEmpty()) {
-        return usage(QStringLiteral("--size %1: wanted WIDTHxHEIGHT, such as 1440x900").arg(m_parser.value(m_size)));
+        return usage(
+            QStringLiteral("--size %1: wanted WIDTHxHEIGHT, such as 1440x900").arg(m_parser.value(m_size)));
       }
       m_options.size = size;
     }
     if (m_parser.isSet(m_scale)) {
       m_options.scale = m_parser.value(m_scale).toDouble();
       if (!(m_options.scale >= 0.5 && m_options.scale <= 4)) {
-        return usage(QStringLiteral("--scale %1: wanted a number from 0.5 to 4").arg(m_parser.value(m_scale)));
+        return usage(
+            QStringLiteral("--scale %1: wanted a number from 0.5 to 4").arg(m_parser.value(m_scale)));
       }
     }
     return readPath();
@@ -164,7 +170,9 @@ std::optional<int> parseCommandLine(int argc, char** argv, Options& options) {
 
 int runWindow(QApplication& application, const Options& options) {
   const bool picture = !options.screenshot.isEmpty();
-  Theme::instance();  // before the first widget
+  const QTemporaryDir scratch;
+  if (picture) qputenv("XDG_DATA_HOME", scratch.path().toUtf8());  // a picture leaves no session behind
+  Theme::instance();                                               // before the first widget
   Workspace workspace;
   MainWindow window(workspace);
   QSettings settings;

@@ -7,7 +7,8 @@ namespace tandem::ui {
 
 FileKind fileKind(const QString& path) {
   const QFileInfo info(path);
-  if (info.isDir()) return QDir(path).exists(QStringLiteral("config.json")) ? FileKind::Model : FileKind::Unknown;
+  if (info.isDir())
+    return QDir(path).exists(QStringLiteral("config.json")) ? FileKind::Model : FileKind::Unknown;
   const QString suffix = info.suffix().toLower();
   if (suffix == QLatin1String("tandem")) return FileKind::Session;
   if (suffix == QLatin1String("safetensors")) return FileKind::Model;

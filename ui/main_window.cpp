@@ -12,7 +12,6 @@
 #include "ui/file_kind.h"
 #include "ui/theme.h"
 #include "ui/views/coverage_view.h"
-#include "ui/views/matrices_view.h"
 #include "ui/views/race_view.h"
 #include "ui/views/throughput_view.h"
 
@@ -67,7 +66,6 @@ MainWindow::MainWindow(Workspace& workspace, QWidget* parent)
 /// The one list of views. Their order is the order of the rail and of Ctrl+1 and so on.
 void MainWindow::addViews() {
   addView(new RaceView(m_workspace, this), QStringLiteral("race"));
-  addView(new MatricesView(m_workspace, this), QStringLiteral("matrices"));
   addView(new ThroughputView(m_workspace, this), QStringLiteral("throughput"));
   addView(new CoverageView(m_workspace, this), QStringLiteral("coverage"));
 }
@@ -91,11 +89,14 @@ void MainWindow::buildToolBar() {
   m_bar->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
   for (Side side : {Side::Teacher, Side::Student}) {
     auto* label = new QLabel(this);
-    label->setObjectName(side == Side::Teacher ? QStringLiteral("teacherLabel") : QStringLiteral("studentLabel"));
+    label->setObjectName(side == Side::Teacher ? QStringLiteral("teacherLabel")
+                                               : QStringLiteral("studentLabel"));
     label->setText(QStringLiteral("%1 %2").arg(sideGlyph(side), sideName(side)));
     label->setContentsMargins(12, 0, 4, 0);
+    label->setForegroundRole(QPalette::WindowText);
     auto* models = new QComboBox(this);
-    models->setObjectName(side == Side::Teacher ? QStringLiteral("teacherModel") : QStringLiteral("studentModel"));
+    models->setObjectName(side == Side::Teacher ? QStringLiteral("teacherModel")
+                                                : QStringLiteral("studentModel"));
     models->setAccessibleName(tr("%1 model").arg(sideName(side)));
     models->setMinimumContentsLength(16);
     for (const std::string& name : tandem::bundled_models()) {
@@ -145,14 +146,19 @@ bool MainWindow::showView(const QString& name) {
 
 void MainWindow::openPath(const QString& path) {
   switch (fileKind(path)) {
-    case FileKind::Session: return m_workspace.openSession(path);
-    case FileKind::Model: return m_workspace.openModel(path);
-    case FileKind::Problems: return m_workspace.openProblems(path);
-    case FileKind::Unknown: break;
+    case FileKind::Session:
+      return m_workspace.openSession(path);
+    case FileKind::Model:
+      return m_workspace.openModel(path);
+    case FileKind::Problems:
+      return m_workspace.openProblems(path);
+    case FileKind::Unknown:
+      break;
   }
-  m_message->tell(MessageBar::Kind::Problem,
-                  tr("%1 is no session (.tandem), model folder (with config.json) or problem file (.jsonl, .csv)")
-                      .arg(path));
+  m_message->tell(
+      MessageBar::Kind::Problem,
+      tr("%1 is no session (.tandem), model folder (with config.json) or problem file (.jsonl, .csv)")
+          .arg(path));
 }
 
 QString MainWindow::exportPlots(const QString& folder) {
@@ -191,10 +197,17 @@ void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
   const QString path = urls.front().toLocalFile();
   const QString name = QFileInfo(path).fileName();
   switch (fileKind(path)) {
-    case FileKind::Session: statusBar()->showMessage(tr("Drop to open the session %1").arg(name)); break;
-    case FileKind::Model: statusBar()->showMessage(tr("Drop to load the model %1").arg(name)); break;
-    case FileKind::Problems: statusBar()->showMessage(tr("Drop to open the problems of %1").arg(name)); break;
-    case FileKind::Unknown: return;
+    case FileKind::Session:
+      statusBar()->showMessage(tr("Drop to open the session %1").arg(name));
+      break;
+    case FileKind::Model:
+      statusBar()->showMessage(tr("Drop to load the model %1").arg(name));
+      break;
+    case FileKind::Problems:
+      statusBar()->showMessage(tr("Drop to open the problems of %1").arg(name));
+      break;
+    case FileKind::Unknown:
+      return;
   }
   event->acceptProposedAction();
 }
@@ -210,12 +223,13 @@ void MainWindow::applyTheme() {
   for (QAction* action : m_viewActions->actions()) action->setIcon(Theme::icon(action->data().toString()));
   m_run->setIcon(Theme::icon(QStringLiteral("run"), c.correct));
   m_stop->setIcon(Theme::icon(QStringLiteral("stop"), c.wrong));
-  m_rail->setStyleSheet(QStringLiteral("QToolBar { background: %1; border: none; padding: 4px; spacing: 4px; }"
-                                       "QToolButton { padding: 6px 4px; border: none; border-radius: 6px; }"
-                                       "QToolButton:hover { background: %2; }"
-                                       "QToolButton:checked { background: %3; color: %4; }"
-                                       "QToolButton:focus { border: 2px solid %4; }")
-                            .arg(c.surface.name(), c.grid.name(), c.teacherWash.name(), c.focus.name()));
+  m_rail->setStyleSheet(
+      QStringLiteral("QToolBar { background: %1; border: none; padding: 4px; spacing: 4px; }"
+                     "QToolButton { padding: 6px 4px; border: none; border-radius: 6px; }"
+                     "QToolButton:hover { background: %2; }"
+                     "QToolButton:checked { background: %3; color: %4; }"
+                     "QToolButton:focus { border: 2px solid %4; }")
+          .arg(c.surface.name(), c.grid.name(), c.teacherWash.name(), c.focus.name()));
   for (Side side : {Side::Teacher, Side::Student}) {
     auto* label = m_bar->findChild<QLabel*>(side == Side::Teacher ? QStringLiteral("teacherLabel")
                                                                   : QStringLiteral("studentLabel"));

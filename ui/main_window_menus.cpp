@@ -17,8 +17,8 @@
 
 namespace tandem::ui {
 
-QAction* MainWindow::command(QMenu* menu, const QString& name, const QString& text, const QKeySequence& shortcut,
-                             std::function<void()> run) {
+QAction* MainWindow::command(QMenu* menu, const QString& name, const QString& text,
+                             const QKeySequence& shortcut, std::function<void()> run) {
   QAction* action = menu->addAction(text);
   action->setObjectName(name);
   action->setShortcut(shortcut);
@@ -39,14 +39,15 @@ void MainWindow::buildMenus() {
 void MainWindow::buildFileMenu() {
   QMenu* menu = menuBar()->addMenu(tr("&File"));
   command(menu, QStringLiteral("openSession"), tr("&Open session…"), QKeySequence::Open, [this] {
-    const QString path = QFileDialog::getOpenFileName(this, tr("Open session"), QString(), tr("Sessions (*.tandem)"));
+    const QString path =
+        QFileDialog::getOpenFileName(this, tr("Open session"), QString(), tr("Sessions (*.tandem)"));
     if (!path.isEmpty()) m_workspace.openSession(path);
   });
   m_closeSession = command(menu, QStringLiteral("closeSession"), tr("&Close session"), QKeySequence::Close,
                            [this] { m_workspace.closeSession(); });
   command(menu, QStringLiteral("saveSession"), tr("&Save session as…"), QKeySequence::SaveAs, [this] {
-    const QString path = QFileDialog::getSaveFileName(this, tr("Save session as"), QStringLiteral("session.tandem"),
-                                                      tr("Sessions (*.tandem)"));
+    const QString path = QFileDialog::getSaveFileName(
+        this, tr("Save session as"), QStringLiteral("session.tandem"), tr("Sessions (*.tandem)"));
     if (!path.isEmpty()) m_workspace.saveSessionAs(path);
   });
   menu->addSeparator();
@@ -55,8 +56,8 @@ void MainWindow::buildFileMenu() {
   command(menu, QStringLiteral("openStudent"), tr("Open st&udent model…"), {},
           [this] { openModelFolder(Side::Student); });
   command(menu, QStringLiteral("openProblems"), tr("Open &problem set…"), {}, [this] {
-    const QString path = QFileDialog::getOpenFileName(this, tr("Open problem set"), QString(),
-                                                      tr("Problems (*.jsonl *.csv)"));
+    const QString path =
+        QFileDialog::getOpenFileName(this, tr("Open problem set"), QString(), tr("Problems (*.jsonl *.csv)"));
     if (!path.isEmpty()) m_workspace.openProblems(path);
   });
   command(menu, QStringLiteral("bundledProblems"), tr("&Bundled problems"), {},
@@ -65,7 +66,8 @@ void MainWindow::buildFileMenu() {
   command(menu, QStringLiteral("exportView"), tr("&Export view…"), QKeySequence(Qt::CTRL | Qt::Key_E),
           [this] { exportView(); });
   command(menu, QStringLiteral("exportPlots"), tr("Export &all plots…"), {}, [this] { exportAllPlots(); });
-  command(menu, QStringLiteral("copyView"), tr("Copy &view as image"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C),
+  command(menu, QStringLiteral("copyView"), tr("Copy &view as image"),
+          QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C),
           [this] { QApplication::clipboard()->setPixmap(currentView()->grab()); });
   menu->addSeparator();
   command(menu, QStringLiteral("quit"), tr("&Quit"), QKeySequence::Quit, [this] { close(); });
@@ -87,8 +89,8 @@ void MainWindow::buildRunMenu() {
                    [this] { m_workspace.stop(); });
   m_stop->setToolTip(tr("Ends the run and keeps what it produced (Ctrl+.)"));
   menu->addSeparator();
-  command(menu, QStringLiteral("previousProblem"), tr("&Previous problem"), QKeySequence(Qt::ALT | Qt::Key_Left),
-          [this] { stepProblem(m_workspace, -1); });
+  command(menu, QStringLiteral("previousProblem"), tr("&Previous problem"),
+          QKeySequence(Qt::ALT | Qt::Key_Left), [this] { stepProblem(m_workspace, -1); });
   command(menu, QStringLiteral("nextProblem"), tr("&Next problem"), QKeySequence(Qt::ALT | Qt::Key_Right),
           [this] { stepProblem(m_workspace, 1); });
   command(menu, QStringLiteral("findProblem"), tr("&Find problem"), QKeySequence::Find,
@@ -109,20 +111,22 @@ void MainWindow::buildViewMenu() {
     action->setCheckable(true);
     action->setChecked(mode == static_cast<int>(Theme::instance().mode()));
     m_themeActions->addAction(action);
-    connect(action, &QAction::triggered, this, [mode] { Theme::instance().setMode(static_cast<ThemeMode>(mode)); });
+    connect(action, &QAction::triggered, this,
+            [mode] { Theme::instance().setMode(static_cast<ThemeMode>(mode)); });
   }
-  command(menu, QStringLiteral("switchTheme"), tr("&Switch light and dark"), QKeySequence(Qt::CTRL | Qt::Key_T), [this] {
-    const auto mode = Theme::instance().colors().dark ? ThemeMode::Light : ThemeMode::Dark;
-    m_themeActions->actions()[static_cast<int>(mode)]->trigger();
-  });
+  command(menu, QStringLiteral("switchTheme"), tr("&Switch light and dark"),
+          QKeySequence(Qt::CTRL | Qt::Key_T), [this] {
+            const auto mode = Theme::instance().colors().dark ? ThemeMode::Light : ThemeMode::Dark;
+            m_themeActions->actions()[static_cast<int>(mode)]->trigger();
+          });
   command(menu, QStringLiteral("fullScreen"), tr("&Full screen"), QKeySequence(Qt::Key_F11),
           [this] { setWindowState(windowState() ^ Qt::WindowFullScreen); });
 }
 
 void MainWindow::buildHelpMenu() {
   QMenu* menu = menuBar()->addMenu(tr("&Help"));
-  command(menu, QStringLiteral("shortcuts"), tr("&Keyboard shortcuts"), QKeySequence(Qt::CTRL | Qt::Key_Slash),
-          [this] { showShortcuts(); });
+  command(menu, QStringLiteral("shortcuts"), tr("&Keyboard shortcuts"),
+          QKeySequence(Qt::CTRL | Qt::Key_Slash), [this] { showShortcuts(); });
   command(menu, QStringLiteral("about"), tr("&About Tandem"), {}, [this] { showAbout(); });
 }
 
@@ -134,9 +138,9 @@ void MainWindow::openModelFolder(Side side) {
 }
 
 void MainWindow::exportView() {
-  const QString path = QFileDialog::getSaveFileName(this, tr("Export view as it looks now"),
-                                                    currentView()->objectName() + QStringLiteral(".png"),
-                                                    tr("PNG (*.png)"));
+  const QString path =
+      QFileDialog::getSaveFileName(this, tr("Export view as it looks now"),
+                                   currentView()->objectName() + QStringLiteral(".png"), tr("PNG (*.png)"));
   if (path.isEmpty()) return;
   QImage image = currentView()->grab().toImage();
   image.setText(QStringLiteral("Description"), Plot::provenance());
@@ -173,12 +177,13 @@ void MainWindow::showShortcuts() {
 }
 
 void MainWindow::showAbout() {
-  QMessageBox::about(
-      this, tr("About Tandem"),
-      tr("<h3>Tandem %1</h3><p>A transformer teacher and the state-space student distilled from it solve the same "
-         "problems side by side.</p><p>Free software under the GNU General Public License, version 3 or later. It uses "
-         "Qt, QCustomPlot, oneDNN, Highway, SQLite and PCRE2.</p>")
-          .arg(QLatin1String(tandem::tandem_version())));
+  QMessageBox::about(this, tr("About Tandem"),
+                     tr("<h3>Tandem %1</h3><p>A transformer teacher and the state-space student distilled "
+                        "from it solve the same "
+                        "problems side by side.</p><p>Free software under the GNU General Public License, "
+                        "version 3 or later. It uses "
+                        "Qt, QCustomPlot, oneDNN, Highway, SQLite and PCRE2.</p>")
+                         .arg(QLatin1String(tandem::tandem_version())));
 }
 
 }  // namespace tandem::ui

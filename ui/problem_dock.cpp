@@ -36,9 +36,10 @@ ProblemDock::ProblemDock(Workspace& workspace, QWidget* parent)
   setWidget(body);
 
   connect(m_search, &QLineEdit::textChanged, &m_filter, &QSortFilterProxyModel::setFilterFixedString);
-  connect(m_list->selectionModel(), &QItemSelectionModel::currentChanged, this, [this](const QModelIndex& current) {
-    if (current.isValid()) m_workspace.selection().setProblem(m_filter.mapToSource(current).row());
-  });
+  connect(m_list->selectionModel(), &QItemSelectionModel::currentChanged, this,
+          [this](const QModelIndex& current) {
+            if (current.isValid()) m_workspace.selection().setProblem(m_filter.mapToSource(current).row());
+          });
   connect(m_typed, &QLineEdit::returnPressed, this, &ProblemDock::submitTyped);
   connect(&m_workspace.selection(), &SelectionModel::changed, this, [this](SelectionModel::Fields fields) {
     if (fields.testFlag(SelectionModel::ProblemIndex)) showSelection();

@@ -75,8 +75,8 @@ struct Workspace::Private {
   void setProblems(tandem::ProblemSet next, std::vector<std::string> nextOrigins);
   int position(const ProblemKey& key) const;
   ProblemKey key(int at) const;
-  using SessionChoice =
-      std::function<tandem::Result<std::shared_ptr<tandem::Session>>(const std::vector<tandem::EvaluateRequest>&)>;
+  using SessionChoice = std::function<tandem::Result<std::shared_ptr<tandem::Session>>(
+      const std::vector<tandem::EvaluateRequest>&)>;
   void start(const std::vector<std::int64_t>& positions, SessionChoice choose);
   void loadModels(const QString& names, std::function<LoadedModels()> work);
   void open(const QString& path, bool resume);
@@ -203,7 +203,8 @@ void Workspace::openProblems(const QString& nameOrPath) {
         if (!read) return void(emit failed(QString::fromStdString(read.error().message)));
         tandem::ProblemSet set = *std::move(read);
         if (!set.skipped.empty()) {
-          emit failed(tr("%n line(s) left out. %1", nullptr, static_cast<int>(set.skipped.size()))
+          emit failed(tr("Lines left out: %1. The first: %2")
+                          .arg(set.skipped.size())
                           .arg(QString::fromStdString(set.skipped.front())));
         }
         std::vector<std::string> origins(set.problems.size(), set.name);
@@ -477,8 +478,7 @@ void Workspace::Private::updateProvenance() const {
       parts << sideName(side) + QLatin1Char(' ') + name;
   }
   parts << tr("seed %1").arg(settings.seed) << QString::fromStdString(tandem::device_name(settings.threads))
- << (replay ? tr("REPLAY") : tr("LIVE"))
-        << QString::fromStdString(tandem::utc_now());
+        << (replay ? tr("REPLAY") : tr("LIVE")) << QString::fromStdString(tandem::utc_now());
   Plot::setProvenance(parts.join(QStringLiteral(" · ")));
 }
 

@@ -24,10 +24,14 @@ QVariant ProblemModel::data(const QModelIndex& index, int role) const {
   switch (role) {
     case Qt::DisplayRole:
       return QStringLiteral("%1  %2").arg(index.row() + 1).arg(QString::fromStdString(problem.question));
-    case QuestionRole: return QString::fromStdString(problem.question);
-    case AnswerRole: return QString::fromStdString(problem.answer);
-    case IdRole: return QString::fromStdString(problem.id);
-    default: return {};
+    case QuestionRole:
+      return QString::fromStdString(problem.question);
+    case AnswerRole:
+      return QString::fromStdString(problem.answer);
+    case IdRole:
+      return QString::fromStdString(problem.id);
+    default:
+      return {};
   }
 }
 

@@ -11,7 +11,17 @@
 namespace tandem::ui {
 namespace {
 
-constexpr double kHeight[2] = {1, 0};  // teacher above student
+/// The middle of a side's lane: the teacher's above the student's.
+double middle(Side side) {
+  return side == Side::Teacher ? 1 : 0;
+}
+
+/// Marks of one lane are spread over a few rows, so that completions that end together stay countable.
+double rowOf(Side side, int completion) {
+  constexpr int kRows = 5;
+  constexpr double kRowHeight = 0.13;
+  return middle(side) + kRowHeight * (completion % kRows - kRows / 2);
+}
 
 QString verdictWord(Verdict verdict) {
   switch (verdict) {
@@ -29,15 +39,14 @@ QString verdictWord(Verdict verdict) {
 }  // namespace
 
 RaceBar::RaceBar(QWidget* parent) : Plot(QStringLiteral("raceBar"), parent) {
-  setTitle(tr("Finished completions against seconds"));
+  setTitle(tr("Finished completions, by seconds since the model began to read the problem"));
   setEmptyText(tr("Each finished completion leaves a mark here"));
-  setMinimumHeight(120);
+  setMinimumHeight(130);
   setTableSource([this] { return numbers(); });
-  xAxis->setLabel(tr("seconds since the model began to read the problem"));
-  yAxis->setRange(-0.7, 1.7);
+  yAxis->setRange(-0.5, 1.75);
   auto ticker = QSharedPointer<QCPAxisTickerText>::create();
   for (Side side : {Side::Teacher, Side::Student}) {
-    ticker->addTick(kHeight[static_cast<int>(side)], sideGlyph(side) + QLatin1Char(' ') + sideName(side));
+    ticker->addTick(middle(side), sideGlyph(side) + QLatin1Char(' ') + sideName(side));
   }
   yAxis->setTicker(ticker);
   yAxis->setSubTicks(false);
@@ -82,31 +91,31 @@ void RaceBar::setSide(Side side, const QVector<CompletionCard>& cards, double pr
   }
   if (finishes == lane.finishes) return;
   lane.finishes = std::move(finishes);
-  QVector<double> goodX, badX;
+  QVector<double> goodX, goodY, badX, badY;
   lane.firstCorrect = -1;
   for (const Finish& finish : std::as_const(lane.finishes)) {
     const bool bad = finish.verdict == Verdict::Wrong || finish.verdict == Verdict::Cut;
     (bad ? badX : goodX).append(finish.seconds);
+    (bad ? badY : goodY).append(rowOf(side, finish.completion));
     const bool first = lane.firstCorrect < 0 || finish.seconds < lane.firstCorrect;
     if (finish.verdict == Verdict::Correct && first) lane.firstCorrect = finish.seconds;
   }
-  const double y = kHeight[static_cast<int>(side)];
-  lane.good->setData(goodX, QVector<double>(goodX.size(), y));
-  lane.bad->setData(badX, QVector<double>(badX.size(), y));
+  lane.good->setData(goodX, goodY);
+  lane.bad->setData(badX, badY);
   labelLane(side);
   m_dirty = true;
 }
 
 void RaceBar::labelLane(Side side) {
   Lane& lane = m_lanes[static_cast<int>(side)];
-  const double y = kHeight[static_cast<int>(side)];
+  const double y = middle(side);
   const bool solved = lane.firstCorrect >= 0;
   lane.line->setVisible(solved);
   lane.label->setVisible(solved);
   if (!solved) return;
-  lane.line->start->setCoords(lane.firstCorrect, y - 0.3);
-  lane.line->end->setCoords(lane.firstCorrect, y + 0.3);
-  lane.label->position->setCoords(lane.firstCorrect, y + 0.22);
+  lane.line->start->setCoords(lane.firstCorrect, y - 0.4);
+  lane.line->end->setCoords(lane.firstCorrect, y + 0.6);
+  lane.label->position->setCoords(lane.firstCorrect, y + 0.33);
   lane.label->setText(tr("first correct %1").arg(formatSeconds(lane.firstCorrect)));
 }
 
@@ -155,13 +164,14 @@ void RaceBar::mousePressEvent(QMouseEvent* event) {
   constexpr double kReach = 10;  // pixels
   double nearest = kReach;
   int side = -1, completion = -1;
-  for (int lane = 0; lane < 2; ++lane) {
-    for (const Finish& finish : std::as_const(m_lanes[lane].finishes)) {
-      const double distance = std::hypot(xAxis->coordToPixel(finish.seconds) - event->position().x(),
-                                         yAxis->coordToPixel(kHeight[lane]) - event->position().y());
+  for (Side lane : {Side::Teacher, Side::Student}) {
+    for (const Finish& finish : std::as_const(m_lanes[static_cast<int>(lane)].finishes)) {
+      const double distance =
+          std::hypot(xAxis->coordToPixel(finish.seconds) - event->position().x(),
+                     yAxis->coordToPixel(rowOf(lane, finish.completion)) - event->position().y());
       if (distance >= nearest) continue;
       nearest = distance;
-      side = lane;
+      side = static_cast<int>(lane);
       completion = finish.completion;
     }
   }

@@ -145,8 +145,7 @@ void RaceDetail::setCaption() {
     m_caption->setText(name);
     return;
   }
-  QStringList parts{name, QStringLiteral("#%1").arg(m_card.index + 1),
-                    tr("%n token(s)", nullptr, m_card.tokens)};
+  QStringList parts{name, QStringLiteral("#%1").arg(m_card.index + 1), tr("%1 tok").arg(m_card.tokens)};
   if (m_card.finished()) {
     parts << formatSeconds(m_card.finishS);
     parts << (m_card.answer.isEmpty() ? tr("no answer found") : tr("answer %1").arg(m_card.answer));

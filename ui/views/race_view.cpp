@@ -61,9 +61,8 @@ void RaceView::buildLayout() {
   rows->addWidget(m_gridSplitter);
   rows->addWidget(m_detailSplitter);
   rows->addWidget(m_bar);
-  rows->setStretchFactor(0, 5);
-  rows->setStretchFactor(1, 2);
-  rows->setStretchFactor(2, 1);
+  rows->setSizes({460, 120, 150});  // shares, not pixels
+  rows->setStretchFactor(0, 1);
 
   auto* options = new QHBoxLayout;
   options->addWidget(new RaceControls(m_workspace, this), 1);

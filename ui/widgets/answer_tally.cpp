@@ -62,7 +62,7 @@ void AnswerTally::refresh() {
     if (button->text() != text) {
       button->setText(text);
       button->setAccessibleName(
-          tr("Answer %1, %n completion(s)", nullptr, entry.vote.count).arg(entry.answer));
+          tr("Answer %1, completions: %2").arg(entry.answer).arg(entry.vote.count));
       button->setToolTip(tr("Show only the completions that answer %1").arg(entry.answer));
     }
     button->setChecked(!m_answer.isEmpty() && entry.answer == m_answer);

@@ -4,6 +4,7 @@
 
 #include "ui/format.h"
 #include "ui/models/completion_model.h"
+#include "ui/widgets/card_grid.h"
 
 namespace tandem::ui {
 namespace {
@@ -60,12 +61,14 @@ CardDelegate::CardDelegate(Side side, QObject* parent)
       m_textFont(Theme::body(9)),
       m_footFont(Theme::monospace(9)) {}
 
-QSize CardDelegate::sizeHint(const QStyleOptionViewItem& /*option*/, const QModelIndex& /*index*/) const {
+QSize CardDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& /*index*/) const {
   const int text = QFontMetrics(m_textFont).lineSpacing();
   const int head = QFontMetrics(m_answerFont).lineSpacing();
   const int foot = QFontMetrics(m_footFont).lineSpacing();
-  const int width = QFontMetrics(m_textFont).averageCharWidth() * 26 + 2 * kPadding;
-  return {width, head + kTextLines * text + foot + 2 * kPadding + 6};
+  const int minimum = QFontMetrics(m_textFont).averageCharWidth() * 24 + 2 * kPadding;
+  const auto* grid = qobject_cast<const CardGrid*>(option.widget);
+  return {grid == nullptr ? minimum : grid->cardWidth(minimum),
+          head + kTextLines * text + foot + 2 * kPadding + 6};
 }
 
 void CardDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
@@ -100,7 +103,7 @@ void CardDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
   painter->setClipRect(body);
   const QRect needed = painter->fontMetrics().boundingRect(body, Qt::TextWordWrap, text);
   const int vertical = needed.height() > body.height() ? Qt::AlignBottom : Qt::AlignTop;
-  painter->drawText(body, Qt::TextWordWrap | vertical, text);
+  painter->drawText(body, Qt::TextWordWrap | Qt::TextDontClip | vertical, text);
   painter->restore();
 }
 

@@ -1,5 +1,7 @@
 #include "ui/widgets/card_grid.h"
 
+#include <algorithm>
+
 #include <QPainter>
 #include <QScrollBar>
 
@@ -14,6 +16,7 @@ CardGrid::CardGrid(QWidget* parent) : QListView(parent) {
   setUniformItemSizes(true);  // one size hint for all: layout costs nothing per card
   setSelectionMode(QAbstractItemView::SingleSelection);
   setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
+  setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOn);  // a bar that comes and goes would change the widths
   verticalScrollBar()->setSingleStep(24);
   setFrameShape(QFrame::NoFrame);
   setMouseTracking(true);
@@ -24,6 +27,11 @@ void CardGrid::setPlaceholder(const QString& text) {
   if (text == m_placeholder) return;
   m_placeholder = text;
   viewport()->update();
+}
+
+int CardGrid::cardWidth(int minimum) const {
+  const int room = viewport()->width() - 1;  // the layout wraps a row that fills its last pixel
+  return room / std::max(1, room / minimum);
 }
 
 void CardGrid::paintEvent(QPaintEvent* event) {

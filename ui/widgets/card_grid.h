@@ -11,6 +11,8 @@ class CardGrid : public QListView {
   explicit CardGrid(QWidget* parent = nullptr);
   void setPlaceholder(const QString& text);
   QString placeholder() const { return m_placeholder; }
+  /// Width of a card of at least `minimum`, such that whole cards fill the rows.
+  int cardWidth(int minimum) const;
 
  protected:
   void paintEvent(QPaintEvent* event) override;

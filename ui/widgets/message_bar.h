@@ -1,5 +1,5 @@
-// A line above the views for what the user should know but need not answer at once: an error and what to do, an
-// interrupted session to take up.
+// A line above the views for what the user should know but need not answer at once: an error and what to do,
+// an interrupted session to take up.
 #pragma once
 
 #include <functional>

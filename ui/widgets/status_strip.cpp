@@ -64,7 +64,8 @@ StatusStrip::StatusStrip(Workspace& workspace, QWidget* parent)
     m_progress->hide();
     refreshSpeeds();
   });
-  connect(&m_workspace, &Workspace::loadProgress, this, [this](const QString& what) { m_loading->setText(what); });
+  connect(&m_workspace, &Workspace::loadProgress, this,
+          [this](const QString& what) { m_loading->setText(what); });
   connect(&Theme::instance(), &Theme::changed, this, &StatusStrip::refresh);
   refresh();
 }
@@ -73,7 +74,8 @@ void StatusStrip::refresh() {
   const Colors& c = Theme::instance().colors();
   const bool replay = m_workspace.isReplay();
   m_badge->setText(replay ? tr("◼ REPLAY") : tr("● LIVE"));
-  m_badge->setToolTip(replay ? tr("Recorded earlier; nothing is computed now") : tr("Computed by the models now"));
+  m_badge->setToolTip(replay ? tr("Recorded earlier; nothing is computed now")
+                             : tr("Computed by the models now"));
   QPalette palette = m_badge->palette();
   palette.setColor(QPalette::WindowText, replay ? c.warning : c.correct);
   m_badge->setPalette(palette);
@@ -81,7 +83,9 @@ void StatusStrip::refresh() {
   QStringList memory;
   for (Side side : {Side::Teacher, Side::Student}) {
     const auto model = m_workspace.model(side);
-    if (model) memory << sideGlyph(side) + QLatin1Char(' ') + formatBytes(static_cast<double>(model->info().weight_bytes));
+    if (model)
+      memory << sideGlyph(side) + QLatin1Char(' ') +
+                    formatBytes(static_cast<double>(model->info().weight_bytes));
   }
   m_memory->setText(memory.join(QLatin1Char(' ')));
   m_memory->setToolTip(tr("Memory of the weights"));
@@ -95,7 +99,8 @@ void StatusStrip::refreshSpeeds() {
   for (Side side : {Side::Teacher, Side::Student}) {
     const auto at = static_cast<std::size_t>(side);
     const bool known = m_speed[at].tokens > 0;
-    m_speeds[at]->setText(known ? sideGlyph(side) + QLatin1Char(' ') + formatRate(m_speed[at].tokensPerSecond()) : QString());
+    m_speeds[at]->setText(
+        known ? sideGlyph(side) + QLatin1Char(' ') + formatRate(m_speed[at].tokensPerSecond()) : QString());
   }
 }
 
