@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -144,10 +145,8 @@ Status Checkpoint::State::add_shard(const fs::path& file) {
 
 Status Checkpoint::State::add_listed_shards(const fs::path& index) {
   TANDEM_TRY(const auto shard_of, read_shard_index(index));
-  std::vector<std::string> names;
-  for (const auto& [tensor, shard] : shard_of) names.push_back(shard);
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
+  std::set<std::string> names;
+  for (const auto& [tensor, shard] : shard_of) names.insert(shard);
   if (names.size() > kMaxShards)
     return Error{ErrorCode::BadFormat, fmt::format("{}: lists {} files, at most {} are opened",
                                                    index.filename().string(), names.size(), kMaxShards)};

@@ -64,8 +64,7 @@ Status require_text(const JsonFields& fields, std::string_view where, const char
                     std::string_view wanted) {
   TANDEM_TRY(const std::string found, fields.text(name, wanted));
   if (found == wanted) return {};
-  return unsupported(
-      fmt::format("{}: {} = \"{}\" is not supported, only \"{}\"", where, name, found, wanted));
+  return unsupported(fmt::format(R"({}: {} = "{}" is not supported, only "{}")", where, name, found, wanted));
 }
 
 /// rope_theta and rope_scaling; newer files keep both in one object, rope_parameters.
@@ -82,7 +81,7 @@ Status read_rope(const JsonFile& file, ModelConfig& config) {
   if (type == "default") return {};
   if (type != "llama3")
     return unsupported(
-        fmt::format("{}: rope_type \"{}\" is not supported, only \"llama3\" and \"default\"", where, type));
+        fmt::format(R"({}: rope_type "{}" is not supported, only "llama3" and "default")", where, type));
   RopeScaling scaling;
   TANDEM_TRY(scaling.factor, fields.number("factor", 1, 1e6));
   TANDEM_TRY(scaling.low_freq_factor, fields.number("low_freq_factor", 1e-6, 1e6));
@@ -143,7 +142,7 @@ Status read_llamba_mixer(const JsonFile& file, ModelConfig& config) {
   TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "conv_bias", true));
   TANDEM_TRY(const std::string activation, ssm.text("activation", "identity"));
   if (activation != "identity" && activation != "silu")
-    return unsupported(fmt::format("{}: activation = \"{}\" is not supported, only \"identity\" and \"silu\"",
+    return unsupported(fmt::format(R"({}: activation = "{}" is not supported, only "identity" and "silu")",
                                    where, activation));
   config.conv_silu = activation == "silu";
   return {};
