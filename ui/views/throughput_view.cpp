@@ -156,8 +156,11 @@ void ThroughputView::connectWorkspace() {
   connect(&m_workspace, &Workspace::stateChanged, this, &ThroughputView::updateState);
   connect(&m_workspace, &Workspace::settingsChanged, this, &ThroughputView::updateState);
   connect(&m_workspace, &Workspace::sessionChanged, this, [this] {
-    // During a run the live view is newer than the file.
-    if (m_workspace.state() == Workspace::State::Running || !m_live->isEmpty()) return;
+    const auto session = m_workspace.session();
+    if (session == m_session.lock()) return;
+    m_session = session;
+    if (m_workspace.state() == Workspace::State::Running) return;  // the live curves are newer than the file
+    m_live->clearSeries();
     m_stale = true;
     if (isVisible()) readSession();
   });

@@ -70,7 +70,8 @@ class ThroughputView : public View {
   bool m_recorded = false;  // the report came from a stored session
   QString m_problem;        // why the last measurement gave nothing
   int m_batch = 0;
-  bool m_stale = true;
+  std::weak_ptr<const tandem::Session> m_session;  // the one shown
+  bool m_stale = true;                             // another session was opened while the view was hidden
   bool m_demonstrate = false;
   QFutureWatcher<ThroughputRecord> m_reader;
 
