@@ -14,7 +14,8 @@ namespace {
 
 constexpr int kMarksPerCurve = 9;  // at most; curves hold many more points
 constexpr int kMaxTipLines = 6;
-constexpr double kCursorLabelStep = 0.09;  // of the axes' height, from one cursor's label to the next
+constexpr int kMostCursors = 2;          // one for each side
+constexpr double kCursorLabelStep = 20;  // px from one cursor's label to the next
 
 QColor withAlpha(QColor color, int alpha) {
   color.setAlpha(alpha);
@@ -78,6 +79,12 @@ QVector<int> markedPoints(const CoverageCurve& curve) {
 
 }  // namespace
 
+QVector<QCPAbstractItem*> CoveragePlot::CursorItems::all() const {
+  QVector<QCPAbstractItem*> items{line, label};
+  for (QCPItemTracer* dot : dots) items << dot;
+  return items;
+}
+
 CoveragePlot::CoveragePlot(const QString& objectName, const QString& xLabel, double base, QWidget* parent)
     : Plot(objectName, parent), m_base(base), m_endLabels(new EndLabels(this)) {
   xAxis->setLabel(xLabel);
@@ -125,7 +132,7 @@ void CoveragePlot::setDoubtfulFrom(double x, const QString& label) {
 void CoveragePlot::setCursors(const QVector<CoverageCursor>& cursors) {
   if (m_cursors == cursors) return;
   m_cursors = cursors;
-  drawCursors();
+  moveCursors();
   layer(QStringLiteral("cursor"))->replot();
 }
 
@@ -163,13 +170,17 @@ void CoveragePlot::rebuild() {
     line->setPen(QPen(colors.secondaryText, 1, Qt::DotLine));
     addNote(m_markX, m_markLabel, Qt::AlignLeft);
   }
-  if (m_bands)
-    for (const CoverageCurve& curve : m_curves) addBand(curve);
+  // Four bands over each other say nothing: the selectors' wait until coverage is off.
+  const bool coverage = std::any_of(m_curves.begin(), m_curves.end(),
+                                    [](const CoverageCurve& c) { return c.kind == CurveKind::Coverage; });
+  for (const CoverageCurve& curve : m_curves)
+    if (m_bands && (!coverage || curve.kind == CurveKind::Coverage)) addBand(curve);
   for (const CoverageCurve& curve : m_curves) addLine(curve);
   for (const CoverageCurve& curve : m_curves)
     if (!curve.mean.isEmpty())
       m_endLabels->add(curve.label, colors.side(curve.side), curve.mean.last(), !isThin(curve.kind));
-  drawCursors();
+  makeCursorItems();
+  moveCursors();
   replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -194,7 +205,7 @@ void CoveragePlot::addBand(const CoverageCurve& curve) {
   low->setData(curve.x, curve.low, true);
   high->setData(curve.x, curve.high, true);
   for (QCPGraph* edge : {low, high}) edge->setPen(Qt::NoPen);
-  high->setBrush(withAlpha(colors.side(curve.side), isThin(curve.kind) ? 22 : colors.dark ? 52 : 40));
+  high->setBrush(withAlpha(colors.side(curve.side), colors.dark ? 52 : 40));
   high->setChannelFillGraph(low);
 }
 
@@ -222,46 +233,69 @@ void CoveragePlot::addLine(const CoverageCurve& curve) {
   for (const int i : markedPoints(curve)) marks->addData(curve.x[i], curve.mean[i]);
 }
 
-void CoveragePlot::drawCursors() {
-  for (QCPLayerable* old : layer(QStringLiteral("cursor"))->children())
-    if (auto* item = qobject_cast<QCPAbstractItem*>(old)) removeItem(item);
-  const Colors& colors = Theme::instance().colors();
-  for (int i = 0; i < m_cursors.size(); ++i) {
-    const CoverageCursor& cursor = m_cursors[i];
-    const QColor color = cursor.side ? colors.side(*cursor.side) : colors.text;
-    auto* line = new QCPItemLine(this);
-    for (QCPItemPosition* end : {line->start, line->end}) end->setTypeY(QCPItemPosition::ptAxisRectRatio);
-    line->start->setCoords(cursor.x, 1);
-    line->end->setCoords(cursor.x, 0);
-    line->setPen(QPen(color, 1.5, cursor.side == Side::Student ? Qt::DashLine : Qt::SolidLine));
-    line->setLayer(QStringLiteral("cursor"));
-
-    const bool rightHalf = xAxis->coordToPixel(cursor.x) > axisRect()->center().x();
-    auto* label = new QCPItemText(this);
-    label->position->setTypeX(QCPItemPosition::ptPlotCoords);
-    label->position->setTypeY(QCPItemPosition::ptAxisRectRatio);
-    label->position->setCoords(cursor.x, kCursorLabelStep * i);
-    label->setPositionAlignment((rightHalf ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignTop);
-    label->setPadding(QMargins(5, 1, 5, 1));
-    label->setBrush(withAlpha(colors.background, 215));
-    label->setText(cursor.label);
-    label->setColor(color);
-    label->setFont(font());
-    label->setLayer(QStringLiteral("cursor"));
-
-    for (const CoverageCurve& curve : m_curves) {
-      const bool followed = curve.kind == CurveKind::Coverage || curve.kind == CurveKind::Majority;
-      if (!followed || (cursor.side && *cursor.side != curve.side)) continue;
-      const auto y = valueAt(curve, cursor.x);
-      if (!y) continue;
+/// Items are made here and only moved later: a new item would invalidate the layer and repaint the whole
+/// plot.
+void CoveragePlot::makeCursorItems() {
+  m_cursorItems.clear();
+  for (int i = 0; i < kMostCursors; ++i) {
+    CursorItems items;
+    items.line = new QCPItemLine(this);
+    for (QCPItemPosition* end : {items.line->start, items.line->end})
+      end->setTypeY(QCPItemPosition::ptAxisRectRatio);
+    items.label = new QCPItemText(this);
+    items.label->position->setTypeY(QCPItemPosition::ptAxisRectRatio);
+    items.label->setPadding(QMargins(5, 1, 5, 1));
+    items.label->setFont(font());
+    for (int c = 0; c < m_curves.size(); ++c) {
       auto* dot = new QCPItemTracer(this);
-      dot->position->setCoords(cursor.x, *y);
       dot->setStyle(QCPItemTracer::tsCircle);
       dot->setSize(9);
-      dot->setPen(QPen(colors.background, 1.5));
-      dot->setBrush(colors.side(curve.side));
-      dot->setLayer(QStringLiteral("cursor"));
+      items.dots << dot;
     }
+    for (QCPAbstractItem* item : items.all()) {
+      item->setLayer(QStringLiteral("cursor"));
+      item->setVisible(false);
+    }
+    m_cursorItems << items;
+  }
+}
+
+void CoveragePlot::moveCursors() {
+  for (int i = 0; i < m_cursorItems.size(); ++i) {
+    if (i < m_cursors.size()) {
+      moveCursor(m_cursors[i], i, m_cursorItems[i]);
+    } else {
+      for (QCPAbstractItem* item : m_cursorItems[i].all()) item->setVisible(false);
+    }
+  }
+}
+
+void CoveragePlot::moveCursor(const CoverageCursor& cursor, int row, const CursorItems& items) {
+  const Colors& colors = Theme::instance().colors();
+  const QColor color = cursor.side ? colors.side(*cursor.side) : colors.text;
+  items.line->start->setCoords(cursor.x, 1);
+  items.line->end->setCoords(cursor.x, 0);
+  items.line->setPen(QPen(color, 1.5, cursor.side == Side::Student ? Qt::DashLine : Qt::SolidLine));
+  items.line->setVisible(true);
+
+  const bool rightHalf = xAxis->coordToPixel(cursor.x) > axisRect()->center().x();
+  items.label->position->setCoords(cursor.x, row * kCursorLabelStep / std::max(axisRect()->height(), 100));
+  items.label->setPositionAlignment((rightHalf ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignTop);
+  items.label->setBrush(withAlpha(colors.background, 215));
+  items.label->setText(cursor.label);
+  items.label->setColor(color);
+  items.label->setVisible(true);
+
+  for (int c = 0; c < m_curves.size(); ++c) {
+    const CoverageCurve& curve = m_curves[c];
+    const bool followed = curve.kind == CurveKind::Coverage || curve.kind == CurveKind::Majority;
+    const bool mine = !cursor.side || *cursor.side == curve.side;
+    const auto y = followed && mine ? valueAt(curve, cursor.x) : std::nullopt;
+    items.dots[c]->setVisible(y.has_value());
+    if (!y) continue;
+    items.dots[c]->position->setCoords(cursor.x, *y);
+    items.dots[c]->setPen(QPen(colors.background, 1.5));
+    items.dots[c]->setBrush(colors.side(curve.side));
   }
 }
 

@@ -60,13 +60,22 @@ class CoveragePlot : public Plot {
   void rebuild();
   void addBand(const CoverageCurve& curve);
   void addLine(const CoverageCurve& curve);
-  void drawCursors();
+  struct CursorItems {
+    QCPItemLine* line = nullptr;
+    QCPItemText* label = nullptr;
+    QVector<QCPItemTracer*> dots;  // one per curve
+    QVector<QCPAbstractItem*> all() const;
+  };
+  void makeCursorItems();
+  void moveCursors();
+  void moveCursor(const CoverageCursor& cursor, int row, const CursorItems& items);
   void fitAxes();
   void showValues(const QPoint& position);
   bool insideAxes(const QPoint& position) const;
 
   QVector<CoverageCurve> m_curves;
   QVector<CoverageCursor> m_cursors;
+  QVector<CursorItems> m_cursorItems;  // at most two cursors: one for each side
   double m_markX = 0, m_doubtfulX = 0;
   QString m_markLabel, m_doubtfulLabel;
   bool m_bands = true;

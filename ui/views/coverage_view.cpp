@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include <QAction>
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
@@ -12,11 +11,11 @@
 #include <QScopedValueRollback>
 #include <QStackedWidget>
 #include <QTableView>
-#include <QToolButton>
 #include <QVBoxLayout>
 
 #include "ui/format.h"
 #include "ui/views/coverage_evaluate_dialog.h"
+#include "ui/widgets/action_button.h"
 #include "ui/widgets/outcome_strip.h"
 #include "ui/widgets/table_window.h"
 #include "ui/widgets/value_slider.h"
@@ -67,7 +66,7 @@ CoverageView::CoverageView(Workspace& workspace, QWidget* parent)
       m_strip(new OutcomeStrip(QStringLiteral("coverageStrip"))) {
   setObjectName(QStringLiteral("coverageView"));
   m_kPlot->setTitle(tr("With k completions"));
-  m_secondsPlot->setTitle(tr("With so many seconds, measured"));
+  m_secondsPlot->setTitle(tr("Within t seconds, measured"));
   for (QLabel* label : {m_sentence, m_numbers, m_link, m_notes}) {
     label->setWordWrap(true);
     label->setTextInteractionFlags(Qt::TextSelectableByMouse);
@@ -104,11 +103,19 @@ CoverageView::CoverageView(Workspace& workspace, QWidget* parent)
   m_secondsPlot->setTableSource([this] { return coverageTable(tr("seconds"), m_secondsPlot->curves()); });
   connect(m_kPlot, &CoveragePlot::cursorDragged, this,
           [this](double x) { chooseK(static_cast<int>(std::lround(x))); });
-  connect(m_secondsPlot, &CoveragePlot::cursorDragged, this, &CoverageView::chooseSeconds);
+  connect(m_secondsPlot, &CoveragePlot::cursorDragged, this, &CoverageView::chooseNearSeconds);
   connect(m_kSlider, &ValueSlider::valueChanged, this, [this](double k) { chooseK(static_cast<int>(k)); });
-  connect(m_secondsSlider, &ValueSlider::valueChanged, this, &CoverageView::chooseSeconds);
-  connect(m_kSlider, &ValueSlider::typed, this, [this](double k) { typed({static_cast<int>(k), {}}); });
-  connect(m_secondsSlider, &ValueSlider::typed, this, [this](double seconds) { typed({{}, seconds}); });
+  connect(m_secondsSlider, &ValueSlider::valueChanged, this, &CoverageView::chooseNearSeconds);
+  connect(m_kSlider, &ValueSlider::typed, this, [this](double k) {
+    m_typed.k = static_cast<int>(k);
+    chooseK(static_cast<int>(k));
+    reload(/*paced=*/false);
+  });
+  connect(m_secondsSlider, &ValueSlider::typed, this, [this](double seconds) {
+    m_typed.seconds = seconds;
+    chooseSeconds(seconds);
+    reload(/*paced=*/false);
+  });
   connect(m_strip, &OutcomeStrip::activated, this, [this](int cell) {
     if (const int position = m_positions.value(cell, -1); position >= 0)
       m_workspace.selection().setProblem(position);
@@ -131,62 +138,47 @@ CoverageView::CoverageView(Workspace& workspace, QWidget* parent)
   setData(nullptr);
 }
 
-QToolButton* CoverageView::makeToggle(const QString& text, const QString& objectName, const QString& tip,
-                                      bool on, Qt::Key key, const std::function<void(bool)>& apply) {
-  auto* action = new QAction(text, this);
-  action->setObjectName(objectName);
-  action->setCheckable(true);
-  action->setChecked(on);
-  action->setToolTip(key != Qt::Key_unknown ? tr("%1 (%2)").arg(tip, QKeySequence(key).toString()) : tip);
-  if (key != Qt::Key_unknown) action->setShortcut(key);
-  action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
-  addAction(action);
-  connect(action, &QAction::toggled, this, apply);
-  auto* button = new QToolButton;
-  button->setDefaultAction(action);
-  button->setToolButtonStyle(Qt::ToolButtonTextOnly);
-  button->setAccessibleName(tip);
-  button->setMinimumHeight(28);
-  return button;
-}
-
 QWidget* CoverageView::makeToolbar() {
   auto* bar = new QWidget;
   auto* row = new QHBoxLayout(bar);
   row->setContentsMargins(0, 0, 0, 0);
-  const auto curveToggle = [&](const QString& text, const QString& name, const QString& tip,
-                               bool CoverageShow::*member, Qt::Key key) {
-    QToolButton* button = makeToggle(text, name, tip, m_show.*member, key, [this, member](bool on) {
+  const auto add = [&](const QString& text, const char* name, const QString& tip, Qt::Key key, bool on) {
+    QAction* action = addViewAction(*this, text, QString::fromLatin1(name), tip, key, /*checkable=*/true);
+    action->setChecked(on);
+    row->addWidget(new ActionButton(action));
+    return action;
+  };
+  const auto addCurve = [&](const QString& text, const char* name, const QString& tip, Qt::Key key,
+                            bool CoverageShow::*member) {
+    QAction* action = add(text, name, tip, key, m_show.*member);
+    connect(action, &QAction::toggled, this, [this, member](bool on) {
       m_show.*member = on;
       updateCurves();
     });
-    row->addWidget(button);
-    return button;
+    return action;
   };
-  curveToggle(tr("Coverage"), QStringLiteral("coverageOracle"),
-              tr("Coverage: an oracle picks, an upper bound on every selector"), &CoverageShow::coverage,
-              Qt::Key_O);
-  curveToggle(tr("Majority"), QStringLiteral("coverageMajority"), tr("Accuracy of the majority vote"),
-              &CoverageShow::majority, Qt::Key_M);
-  m_weightedButton =
-      curveToggle(tr("Weighted best-of-N"), QStringLiteral("coverageWeighted"),
-                  tr("Accuracy of the vote weighted by verifier scores"), &CoverageShow::weighted, Qt::Key_W);
-  curveToggle(tr("Resampled orders"), QStringLiteral("coverageResampled"),
-              tr("Coverage against seconds, averaged over the orders completions could have started in"),
-              &CoverageShow::resampled, Qt::Key_R);
-  curveToggle(tr("Power law"), QStringLiteral("coveragePowerLaw"),
-              tr("Least-squares fit exp(a k^b) of coverage, drawn to four times its range"),
-              &CoverageShow::powerLaw, Qt::Key_P);
-  row->addWidget(makeToggle(tr("Bands"), QStringLiteral("coverageBands"), tr("95 % bands over problems"),
-                            true, Qt::Key_B, [this](bool on) {
-                              m_kPlot->setBandsVisible(on);
-                              m_secondsPlot->setBandsVisible(on);
-                            }));
-  row->addWidget(makeToggle(tr("Table"), QStringLiteral("coverageTable"), tr("The same numbers as tables"),
-                            false, Qt::Key_T, [this](bool on) {
-                              m_stack->setCurrentIndex(on ? 1 : 0);
-                              updateTables();
-                            }));
+  addCurve(tr("Coverage"), "coverageOracle",
+           tr("Coverage: an oracle picks, an upper bound on every selector"), Qt::Key_O,
+           &CoverageShow::coverage);
+  addCurve(tr("Majority"), "coverageMajority", tr("Accuracy of the majority vote"), Qt::Key_M,
+           &CoverageShow::majority);
+  m_weighted =
+      addCurve(tr("Weighted best-of-N"), "coverageWeighted",
+               tr("Accuracy of the vote weighted by verifier scores"), Qt::Key_W, &CoverageShow::weighted);
+  addCurve(tr("Resampled orders"), "coverageResampled",
+           tr("Coverage against seconds, averaged over the orders completions could have started in"),
+           Qt::Key_R, &CoverageShow::resampled);
+  addCurve(tr("Power law"), "coveragePowerLaw",
+           tr("Least-squares fit exp(a k^b) of coverage, drawn to four times its range"), Qt::Key_P,
+           &CoverageShow::powerLaw);
+  QAction* bands = add(tr("Bands"), "coverageBands", tr("95 % bands over problems"), Qt::Key_B, true);
+  connect(bands, &QAction::toggled, m_kPlot, &CoveragePlot::setBandsVisible);
+  connect(bands, &QAction::toggled, m_secondsPlot, &CoveragePlot::setBandsVisible);
+  QAction* table = add(tr("Table"), "coverageTable", tr("The same numbers as tables"), Qt::Key_T, false);
+  connect(table, &QAction::toggled, this, [this](bool on) {
+    m_stack->setCurrentIndex(on ? 1 : 0);
+    updateTables();
+  });
   row->addStretch(1);
 
   auto* speedLabel = new QLabel(tr("What if the student were"));
@@ -224,31 +216,29 @@ QWidget* CoverageView::makeSliders() {
   auto* bar = new QWidget;
   auto* row = new QHBoxLayout(bar);
   row->setContentsMargins(0, 0, 0, 0);
-  m_linkButton = makeToggle(tr("Linked"), QStringLiteral("coverageLink"),
-                            tr("Moving seconds moves k, by the completions finished until then, and back"),
-                            m_workspace.selection().linked(), Qt::Key_L, [this](bool on) {
-                              m_linkButton->defaultAction()->setText(on ? tr("Linked") : tr("Not linked"));
-                              m_workspace.selection().setLinked(on);
-                              updateBudget();
-                            });
+  QAction* link =
+      addViewAction(*this, tr("Linked"), QStringLiteral("coverageLink"),
+                    tr("Moving seconds moves k, by the completions finished until then, and back"), Qt::Key_L,
+                    /*checkable=*/true);
+  link->setChecked(m_workspace.selection().linked());
+  connect(link, &QAction::toggled, this, [this, link](bool on) {
+    link->setText(on ? tr("Linked") : tr("Not linked"));
+    m_workspace.selection().setLinked(on);
+    updateBudget();
+  });
   row->addWidget(m_kSlider, 1);
-  row->addWidget(m_linkButton);
+  row->addWidget(new ActionButton(link));
   row->addWidget(m_secondsSlider, 1);
   return bar;
 }
 
 void CoverageView::makeKeys() {
-  const auto key = [this](const QString& text, const QString& objectName, Qt::Key shortcut,
-                          ValueSlider* slider) {
-    auto* action = new QAction(text, this);
-    action->setObjectName(objectName);
-    action->setShortcut(shortcut);
-    action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
-    connect(action, &QAction::triggered, slider, &ValueSlider::focusSlider);
-    addAction(action);
-  };
-  key(tr("Go to the k slider"), QStringLiteral("coverageFocusK"), Qt::Key_K, m_kSlider);
-  key(tr("Go to the seconds slider"), QStringLiteral("coverageFocusSeconds"), Qt::Key_S, m_secondsSlider);
+  QAction* k = addViewAction(*this, tr("k slider"), QStringLiteral("coverageFocusK"),
+                             tr("Go to the k slider"), Qt::Key_K, /*checkable=*/false);
+  connect(k, &QAction::triggered, m_kSlider, &ValueSlider::focusSlider);
+  QAction* seconds = addViewAction(*this, tr("Seconds slider"), QStringLiteral("coverageFocusSeconds"),
+                                   tr("Go to the seconds slider"), Qt::Key_S, /*checkable=*/false);
+  connect(seconds, &QAction::triggered, m_secondsSlider, &ValueSlider::focusSlider);
 }
 
 bool CoverageView::settled() const {
@@ -283,7 +273,7 @@ void CoverageView::setData(std::shared_ptr<const CoverageData> loaded) {
   const bool shown = hasData();
   const bool scores = shown && std::any_of(m_data->report.runs.begin(), m_data->report.runs.end(),
                                            [](const auto& run) { return !run.weighted_k.empty(); });
-  m_weightedButton->setVisible(scores);
+  m_weighted->setVisible(scores);
   for (QWidget* widget :
        std::initializer_list<QWidget*>{m_kSlider, m_secondsSlider, m_strip, m_stripLegend, m_numbers})
     widget->setEnabled(shown);
@@ -411,9 +401,9 @@ void CoverageView::chooseSeconds(double seconds) {
   updateBudget();
 }
 
-void CoverageView::typed(const CoverageGrid& grid) {
-  m_typed = grid;
-  reload(/*paced=*/false);
+/// What is dragged moves from one computed value to the next; what is typed becomes a value of its own.
+void CoverageView::chooseNearSeconds(double seconds) {
+  if (hasData()) chooseSeconds(m_data->report.seconds[nearestIndex(m_data->report.seconds, seconds)]);
 }
 
 void CoverageView::updateBudget() {
@@ -426,7 +416,7 @@ void CoverageView::updateBudget() {
   SelectionModel& selection = m_workspace.selection();
   if (!m_chosen) {  // start in the middle of what was measured
     m_chosen = true;
-    return chooseSeconds(std::sqrt(m_data->report.seconds.front() * m_data->report.seconds.back()));
+    return chooseNearSeconds(std::sqrt(m_data->report.seconds.front() * m_data->report.seconds.back()));
   }
   m_kSlider->setValue(selection.k());
   m_secondsSlider->setValue(selection.seconds());

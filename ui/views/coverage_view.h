@@ -17,7 +17,6 @@ class QProgressBar;
 class QPushButton;
 class QStackedWidget;
 class QTableView;
-class QToolButton;
 
 namespace tandem::ui {
 
@@ -41,8 +40,6 @@ class CoverageView : public View {
   // Construction.
   QWidget* makeToolbar();
   QWidget* makeSliders();
-  QToolButton* makeToggle(const QString& text, const QString& objectName, const QString& tip, bool on,
-                          Qt::Key key, const std::function<void(bool)>& apply);
   void makeKeys();
 
   // From data to what is seen; each calls what depends on it.
@@ -58,7 +55,7 @@ class CoverageView : public View {
   // The budget.
   void chooseK(int k);
   void chooseSeconds(double seconds);
-  void typed(const CoverageGrid& grid);
+  void chooseNearSeconds(double seconds);
   bool hasData() const { return m_data && !m_data->empty(); }
 
   void openEvaluateDialog();
@@ -86,8 +83,7 @@ class CoverageView : public View {
   QStackedWidget* m_stack;
   ValueSlider* m_kSlider;
   ValueSlider* m_secondsSlider;
-  QToolButton* m_linkButton = nullptr;
-  QToolButton* m_weightedButton = nullptr;
+  QAction* m_weighted = nullptr;
   QComboBox* m_speedBox = nullptr;
   QPushButton* m_evaluateButton = nullptr;
   QPushButton* m_stopButton = nullptr;

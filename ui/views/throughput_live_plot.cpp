@@ -167,12 +167,15 @@ void ThroughputLivePlot::fitAxes() {
   for (const RateSeries& series : m_series) {
     if (series.isEmpty()) continue;
     last = std::max(last, series.times().last());
-    for (const double rate : series.mean()) {
-      highest = std::max(highest, rate);
-      lowest = std::min(lowest, rate);
+    // A problem's first step only samples from the prompt: it is quick, and would set the scale while the
+    // window is still short.
+    const double settled = std::min(kMeanWindow, series.times().last()) / 2;
+    for (qsizetype i = indexAt(series.times(), settled) + 1; i < series.mean().size(); ++i) {
+      highest = std::max(highest, series.mean()[i]);
+      lowest = std::min(lowest, series.mean()[i]);
     }
   }
-  if (last <= 0) return;
+  if (highest <= 0) return;
   if (m_following) {
     const double begin = std::max(0.0, last - kFollowWindow);
     xAxis->setRange(begin, last);
@@ -180,7 +183,7 @@ void ThroughputLivePlot::fitAxes() {
   if (yAxis->scaleType() == QCPAxis::stLogarithmic) {
     yAxis->setRange(lowest / 2, highest * 2);
   } else {
-    yAxis->setRange(0, highest * 1.35);
+    yAxis->setRange(0, highest * 1.5);
   }
 }
 

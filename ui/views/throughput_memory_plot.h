@@ -30,6 +30,7 @@ class ThroughputMemoryPlot : public Plot {
  public:
   explicit ThroughputMemoryPlot(QWidget* parent = nullptr);
 
+  bool hasModel() const { return model(Side::Teacher) || model(Side::Student); }
   void setModel(Side side, std::optional<tandem::ModelInfo> model);
   void setReport(std::shared_ptr<const tandem::BenchReport> report);
   /// The second pair of curves: so many completions of one prompt of so many tokens.

@@ -4,7 +4,6 @@
 #include <thread>
 
 #include <QAbstractButton>
-#include <QAction>
 #include <QApplication>
 #include <QComboBox>
 #include <QGridLayout>
@@ -14,7 +13,6 @@
 #include <QProgressBar>
 #include <QPushButton>
 #include <QTableView>
-#include <QToolButton>
 #include <QVBoxLayout>
 #include <QtConcurrent>
 
@@ -22,12 +20,14 @@
 #include "ui/views/throughput_bench_plots.h"
 #include "ui/views/throughput_bench_runner.h"
 #include "ui/views/throughput_memory_plot.h"
+#include "ui/widgets/action_button.h"
 #include "ui/widgets/table_window.h"
 
 namespace tandem::ui {
 namespace {
 
-constexpr int kTableHeight = 168;
+constexpr int kRowHeight = 22;
+constexpr int kTableHeight = 8 * kRowHeight;
 const QString kTogether = QStringLiteral("together");
 
 int computeThreads(const tandem::RunSettings& settings) {
@@ -92,6 +92,7 @@ ThroughputView::ThroughputView(Workspace& workspace, QWidget* parent)
   m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
   m_table->setSelectionMode(QAbstractItemView::SingleSelection);
   m_table->verticalHeader()->hide();
+  m_table->verticalHeader()->setDefaultSectionSize(kRowHeight);
   m_table->setFont(Theme::monospace(9));
   m_table->setFixedHeight(kTableHeight);
   m_ratio->setObjectName(QStringLiteral("throughputRatio"));
@@ -118,8 +119,7 @@ ThroughputView::ThroughputView(Workspace& workspace, QWidget* parent)
   layout->addWidget(m_table);
   layout->addWidget(m_note);
 
-  connect(m_live, &ThroughputLivePlot::followingChanged, m_followButton->defaultAction(),
-          &QAction::setChecked);
+  connect(m_live, &ThroughputLivePlot::followingChanged, m_follow, &QAction::setChecked);
   connect(m_sweep, &SweepPlot::batchClicked, this, &ThroughputView::chooseBatch);
   connect(m_runner, &BenchRunner::progress, this, [this](int done, int total, const QString& what) {
     m_progress->setRange(0, total);
@@ -167,61 +167,45 @@ void ThroughputView::connectWorkspace() {
   connect(&m_reader, &QFutureWatcherBase::finished, this, &ThroughputView::showRecord);
 }
 
-QToolButton* ThroughputView::makeAction(const QString& text, const QString& objectName, const QString& tip,
-                                        Qt::Key key, bool checkable) {
-  auto* action = new QAction(text, this);
-  action->setObjectName(objectName);
-  action->setCheckable(checkable);
-  action->setShortcut(key);
-  action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
-  action->setToolTip(tr("%1 (%2)").arg(tip, QKeySequence(key).toString(QKeySequence::NativeText)));
-  addAction(action);
-  auto* button = new QToolButton;
-  button->setDefaultAction(action);
-  button->setToolButtonStyle(Qt::ToolButtonTextOnly);
-  button->setAccessibleName(tip);
-  button->setMinimumHeight(28);
-  return button;
-}
-
 QWidget* ThroughputView::makeToolbar() {
   auto* bar = new QWidget;
   auto* row = new QHBoxLayout(bar);
   row->setContentsMargins(0, 0, 0, 0);
 
-  QToolButton* freeze = makeAction(tr("Freeze"), QStringLiteral("throughputFreeze"),
-                                   tr("Freeze the picture; the run goes on"), Qt::Key_Space, true);
-  QAction* freezeAction = freeze->defaultAction();
-  connect(freezeAction, &QAction::triggered, this, [this, freezeAction](bool on) {
+  const auto add = [&](const QString& text, const char* name, const QString& tip, Qt::Key key,
+                       bool checkable) {
+    QAction* action = addViewAction(*this, text, QString::fromLatin1(name), tip, key, checkable);
+    row->addWidget(new ActionButton(action));
+    return action;
+  };
+  QAction* freeze =
+      add(tr("Freeze"), "throughputFreeze", tr("Freeze the picture; the run goes on"), Qt::Key_Space, true);
+  connect(freeze, &QAction::triggered, this, [this, freeze](bool on) {
     // Space also presses the button that has the focus, as everywhere else.
     auto* focused = qobject_cast<QAbstractButton*>(QApplication::focusWidget());
     if (focused != nullptr && isAncestorOf(focused)) {
-      freezeAction->setChecked(!on);
+      freeze->setChecked(!on);
       focused->animateClick();
       return;
     }
     m_live->setFrozen(on);
   });
-  QToolButton* linear = makeAction(tr("Logarithmic"), QStringLiteral("throughputLogarithmic"),
-                                   tr("Logarithmic or linear axes"), Qt::Key_G, true);
-  linear->defaultAction()->setChecked(true);
-  connect(linear->defaultAction(), &QAction::toggled, this, [this](bool on) {
+  m_follow = add(tr("Follow"), "throughputFollow", tr("Keep the newest seconds in sight"), Qt::Key_End, true);
+  m_follow->setChecked(true);
+  connect(m_follow, &QAction::toggled, m_live, &ThroughputLivePlot::setFollowing);
+  QAction* logarithmic =
+      add(tr("Logarithmic"), "throughputLogarithmic", tr("Logarithmic or linear axes"), Qt::Key_G, true);
+  logarithmic->setChecked(true);
+  connect(logarithmic, &QAction::toggled, this, [this](bool on) {
     m_live->setLogarithmic(on);
     m_memory->setLogarithmic(on);
     m_sweep->setLogarithmic(on);
   });
-  QToolButton* clear = makeAction(tr("Clear"), QStringLiteral("throughputClear"), tr("Clear the live curves"),
-                                  Qt::Key_C, false);
-  connect(clear->defaultAction(), &QAction::triggered, m_live, &ThroughputLivePlot::clearSeries);
-  m_followButton = makeAction(tr("Follow"), QStringLiteral("throughputFollow"),
-                              tr("Keep the newest seconds in sight"), Qt::Key_End, true);
-  m_followButton->defaultAction()->setChecked(true);
-  connect(m_followButton->defaultAction(), &QAction::toggled, m_live, &ThroughputLivePlot::setFollowing);
-  m_ratioButton =
-      makeAction(tr("Reveal ratio"), QStringLiteral("throughputRatioButton"),
+  QAction* clear = add(tr("Clear"), "throughputClear", tr("Clear the live curves"), Qt::Key_C, false);
+  connect(clear, &QAction::triggered, m_live, &ThroughputLivePlot::clearSeries);
+  m_reveal = add(tr("Reveal ratio"), "throughputReveal",
                  tr("Student over teacher, with the share of its roofline each reaches"), Qt::Key_R, true);
-  connect(m_ratioButton->defaultAction(), &QAction::toggled, this, &ThroughputView::showRatio);
-  for (QToolButton* button : {freeze, m_followButton, linear, clear, m_ratioButton}) row->addWidget(button);
+  connect(m_reveal, &QAction::toggled, this, &ThroughputView::showRatio);
   row->addStretch(1);
 
   m_progress = new QProgressBar;
@@ -296,10 +280,13 @@ void ThroughputView::showRecord() {
     m_recorded = true;
     showReport();
   }
-  updateState();
+  showModels();
 }
 
 void ThroughputView::showModels() {
+  const bool known =
+      m_workspace.model(Side::Teacher) || m_workspace.model(Side::Student) || m_memory->hasModel();
+  m_memory->setEmptyText(known ? QString() : tr("Load two models, or open a session"));
   for (const Side side : {Side::Teacher, Side::Student})
     if (const auto model = m_workspace.model(side)) m_memory->setModel(side, model->info());
   updateState();
@@ -341,7 +328,7 @@ void ThroughputView::chooseBatch(int batch) {
 }
 
 void ThroughputView::showRatio() {
-  const bool revealed = m_ratioButton->defaultAction()->isChecked();
+  const bool revealed = m_reveal->isChecked();
   m_ratio->setVisible(revealed);
   if (!revealed) return;
   m_ratio->setText(m_report ? ratioText(*m_report, m_batch)

@@ -15,7 +15,6 @@ class QLabel;
 class QProgressBar;
 class QPushButton;
 class QTableView;
-class QToolButton;
 
 namespace tandem::ui {
 
@@ -50,8 +49,6 @@ class ThroughputView : public View {
 
  private:
   QWidget* makeToolbar();
-  QToolButton* makeAction(const QString& text, const QString& objectName, const QString& tip, Qt::Key key,
-                          bool checkable);
   void connectWorkspace();
   void takeLive(const LiveBatch& batch);
   void readSession();
@@ -84,8 +81,8 @@ class ThroughputView : public View {
   QPushButton* m_measureButton = nullptr;
   QPushButton* m_cancelButton = nullptr;
   QProgressBar* m_progress = nullptr;
-  QToolButton* m_ratioButton = nullptr;
-  QToolButton* m_followButton = nullptr;
+  QAction* m_reveal = nullptr;
+  QAction* m_follow = nullptr;
   QLabel* m_ratio;
   QLabel* m_note;
 };

@@ -91,7 +91,8 @@ QString Plot::title() const {
 void Plot::setEmptyText(const QString& text) {
   if (d->emptyText == text) return;
   d->emptyText = text;
-  update();
+  for (QCPAxisRect* rect : axisRects()) rect->setVisible(text.isEmpty());  // axes without data would only mislead
+  replot(rpQueuedReplot);
 }
 
 QString Plot::emptyText() const {

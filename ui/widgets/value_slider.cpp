@@ -48,7 +48,8 @@ ValueSlider::ValueSlider(Scale scale, const QString& label, const QString& objec
     userValue(m_low * std::pow(m_high / m_low, static_cast<double>(at) / kPositions));
   });
   connect(m_spin, &QDoubleSpinBox::valueChanged, this, [this](double value) {
-    userValue(value);
+    m_value = clean(value);
+    show();
     emit typed(m_value);
   });
 }

@@ -28,8 +28,8 @@ class ValueSlider : public QWidget {
   void focusSlider();
 
  signals:
-  void valueChanged(double value);  // by the user: drag, keys, or the spin box
-  void typed(double value);         // by the spin box alone, after valueChanged: meant exactly
+  void valueChanged(double value);  // by dragging or keys
+  void typed(double value);         // in the spin box: meant exactly
 
  protected:
   bool eventFilter(QObject* watched, QEvent* event) override;

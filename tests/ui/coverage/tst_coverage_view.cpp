@@ -15,7 +15,6 @@
 #include <QTableView>
 #include <QTemporaryDir>
 #include <QTest>
-#include <QToolButton>
 
 #include "tests/support/session_fixture.h"
 #include "ui/views/coverage_view.h"
@@ -91,7 +90,7 @@ class TestCoverageView : public QObject {
     m_view = std::make_unique<CoverageView>(*m_workspace);
     m_view->resize(1200, 760);
     m_view->show();
-    QVERIFY(QTest::qWaitForWindowExposed(m_view.get()));
+    QVERIFY(QTest::qWaitForWindowActive(m_view.get()));
   }
   void cleanup() {
     m_view.reset();
@@ -199,7 +198,7 @@ class TestCoverageView : public QObject {
     QTest::mouseClick(secondsPlot(), Qt::LeftButton, {}, right.center());
     QVERIFY(
         std::abs(m_workspace->selection().seconds() / secondsPlot()->xAxis->pixelToCoord(right.center().x()) -
-                 1) < 1e-9);
+                 1) < 0.03);  // the nearest computed value
   }
 
   void selectionFromOutsideIsFollowed() {
@@ -229,8 +228,7 @@ class TestCoverageView : public QObject {
     const int withBands = kPlot()->graphCount();
     QTest::keyClick(m_view.get(), Qt::Key_B);
     QCOMPARE(kPlot()->graphCount(), withBands - 4);  // two edges a band
-    QVERIFY(!find<QAction>("coverageWeighted")->isVisible() ||
-            !weightedButton()->isVisible());  // no scores stored
+    QVERIFY(!find<QAction>("coverageWeighted")->isVisible());  // no scores stored
   }
 
   void tableTwinHoldsTheNumbers() {
@@ -346,7 +344,7 @@ class TestCoverageView : public QObject {
   void closingWhileLoadingIsClean() {
     m_workspace->openSession(m_path);
     QSignalSpy opened(m_workspace.get(), &Workspace::sessionChanged);
-    QVERIFY(opened.wait());
+    QVERIFY(opened.wait(20000));
     m_view.reset();  // its statistics are being computed
   }
 
@@ -386,11 +384,6 @@ class TestCoverageView : public QObject {
     T* found = m_view->findChild<T*>(QString::fromLatin1(name));
     if (found == nullptr) qFatal("no child named %s", name);
     return found;
-  }
-  QToolButton* weightedButton() const {
-    for (auto* button : m_view->findChildren<QToolButton*>())
-      if (button->defaultAction() == find<QAction>("coverageWeighted")) return button;
-    return nullptr;
   }
   QString text(const char* name) const { return find<QLabel>(name)->text(); }
   CoveragePlot* kPlot() const { return find<CoveragePlot>("coverageAgainstK"); }

@@ -45,6 +45,7 @@ class TestCoverageWidgets : public QObject {
   void sliderIsLogarithmic() {
     ValueSlider slider(ValueSlider::Scale::Seconds, QStringLiteral("seconds"), QStringLiteral("s"));
     slider.setRange(0.1, 10);
+    slider.setValue(0.2);
     auto* bar = slider.findChild<QSlider*>(QStringLiteral("sSlider"));
     QSignalSpy changed(&slider, &ValueSlider::valueChanged);
     bar->setValue(bar->maximum() / 2);
@@ -151,7 +152,7 @@ class TestCoverageWidgets : public QObject {
     plot.setCurves({risingCurve(Side::Teacher), risingCurve(Side::Student)});
     plot.show();
     QVERIFY(QTest::qWaitForWindowExposed(&plot));
-    plot.replot();
+    QCoreApplication::processEvents();  // the queued replot of what was set
     QSignalSpy replotted(&plot, &QCustomPlot::beforeReplot);
     QSignalSpy dragged(&plot, &CoveragePlot::cursorDragged);
     connect(&plot, &CoveragePlot::cursorDragged, &plot, [&](double x) {

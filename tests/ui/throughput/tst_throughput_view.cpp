@@ -85,7 +85,7 @@ class TestThroughputView : public QObject {
     m_view = std::make_unique<ThroughputView>(*m_workspace);
     m_view->resize(1200, 800);
     m_view->show();
-    QVERIFY(QTest::qWaitForWindowExposed(m_view.get()));
+    QVERIFY(QTest::qWaitForWindowActive(m_view.get()));
   }
   void cleanup() {
     m_view.reset();
