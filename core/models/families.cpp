@@ -142,32 +142,15 @@ SsmMixer::Weights take_ssm(TensorSource& source, const ModelConfig& config, cons
 
 std::unique_ptr<Mixer> take_llamba_mixer(TensorSource& source, const ModelConfig& config,
                                          const std::string& prefix) {
-  SsmMixer::Layout layout;  // in_proj rows: x, B, C, z, A_log (models.md 2.4)
-  layout.nheads = config.n_v_heads;
-  layout.headdim = config.d_inner / config.n_v_heads;
-  layout.dstate = config.d_state;
-  layout.x_heads = config.n_v_heads;
-  layout.b_heads = layout.c_heads = config.n_qk_heads;
-  layout.conv_begin = 0;
-  layout.gate_begin = layout.conv_width();
-  layout.decay_begin = layout.gate_begin + layout.inner();
-  auto weights = take_ssm(source, config, prefix, layout,
+  auto weights = take_ssm(source, config, prefix, llamba_layout(config),
                           config.conv_silu ? ConvActivation::Silu : ConvActivation::Identity);
   return std::make_unique<DiscreteMamba2Mixer>(std::move(weights),
-                                               source.take(prefix + "z_bias", {layout.inner()}));
+                                               source.take(prefix + "z_bias", {config.d_inner}));
 }
 
 std::unique_ptr<Mixer> take_hybrid_mixer(TensorSource& source, const ModelConfig& config,
                                          const std::string& prefix) {
-  SsmMixer::Layout layout;  // in_proj rows: z, x, B, C, dt (models.md 3.5)
-  layout.nheads = layout.c_heads = config.ngroups;
-  layout.headdim = config.d_inner / config.ngroups;
-  layout.dstate = config.d_state;
-  layout.x_heads = config.d_xb / layout.headdim;
-  layout.b_heads = config.d_xb / layout.dstate;
-  layout.gate_begin = 0;
-  layout.conv_begin = layout.inner();
-  layout.decay_begin = layout.conv_begin + layout.conv_width();
+  const SsmMixer::Layout layout = hybrid_layout(config);
   auto weights = take_ssm(source, config, prefix, layout, ConvActivation::Silu);
   HybridMamba2Mixer::Extra extra;
   extra.dt_bias = source.take(prefix + "dt_bias", {layout.nheads});

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/checkpoint/model_config.h"
 #include "core/mixing/capture.h"
 #include "kernels/ops/activation.h"
 #include "kernels/ops/norm.h"
@@ -182,6 +183,32 @@ void HybridMamba2Mixer::decay(Context& context, TensorView raw, TensorView dt, T
 
 void HybridMamba2Mixer::gate(Context& context, TensorView y, TensorView z) const {
   gated_group_norm(context, y, z, extra_.norm, weights().layout.headdim, extra_.norm_eps);
+}
+
+SsmMixer::Layout llamba_layout(const ModelConfig& config) {
+  SsmMixer::Layout layout;  // in_proj rows: x, B, C, z, A_log (models.md 2.4)
+  layout.nheads = config.n_v_heads;
+  layout.headdim = config.d_inner / config.n_v_heads;
+  layout.dstate = config.d_state;
+  layout.x_heads = config.n_v_heads;
+  layout.b_heads = layout.c_heads = config.n_qk_heads;
+  layout.conv_begin = 0;
+  layout.gate_begin = layout.conv_width();
+  layout.decay_begin = layout.gate_begin + layout.inner();
+  return layout;
+}
+
+SsmMixer::Layout hybrid_layout(const ModelConfig& config) {
+  SsmMixer::Layout layout;  // in_proj rows: z, x, B, C, dt (models.md 3.5)
+  layout.nheads = layout.c_heads = config.ngroups;
+  layout.headdim = config.d_inner / config.ngroups;
+  layout.dstate = config.d_state;
+  layout.x_heads = config.d_xb / layout.headdim;
+  layout.b_heads = config.d_xb / layout.dstate;
+  layout.gate_begin = 0;
+  layout.conv_begin = layout.inner();
+  layout.decay_begin = layout.conv_begin + layout.conv_width();
+  return layout;
 }
 
 }  // namespace tandem

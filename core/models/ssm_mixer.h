@@ -99,4 +99,9 @@ class HybridMamba2Mixer final : public SsmMixer {
   Extra extra_;
 };
 
+/// What a configuration says of its recurrent layers.
+struct ModelConfig;
+SsmMixer::Layout llamba_layout(const ModelConfig& config);
+SsmMixer::Layout hybrid_layout(const ModelConfig& config);
+
 }  // namespace tandem

@@ -1,0 +1,77 @@
+#include "core/training/parameter.h"
+
+#include <algorithm>
+
+namespace tandem::training {
+namespace {
+
+TensorView as_matrix(const Tensor& tensor) {
+  const Shape& shape = tensor.shape();
+  return tensor.view().reshape({shape[0], shape.elements() / shape[0]});
+}
+
+}  // namespace
+
+TensorView Parameter::matrix() const {
+  return as_matrix(value);
+}
+
+TensorView Parameter::d_matrix() const {
+  return as_matrix(gradient);
+}
+
+TensorView Parameter::part_view(std::size_t part, const Tensor& of) const {
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < part; ++i) begin += parts[i].shape.elements();
+  return {of.f32() + begin, parts[part].shape};
+}
+
+Parameter& ParameterSet::add(std::vector<Parameter::Part> parts, bool decays) {
+  Parameter& parameter = parameters_.emplace_back();
+  Shape shape = parts.front().shape;
+  if (parts.size() > 1) {
+    std::int64_t rows = 0;
+    for (const Parameter::Part& part : parts) {
+      TANDEM_CHECK(part.shape.rank() == 2 && part.shape[1] == shape[1],
+                   part.name + " " + part.shape.str() + " does not fit under rows of " + shape.str());
+      rows += part.shape[0];
+    }
+    shape = {rows, shape[1]};
+  }
+  parameter.parts = std::move(parts);
+  parameter.value = Tensor(shape);
+  parameter.gradient = Tensor(shape);
+  parameter.decays = decays;
+  return parameter;
+}
+
+std::int64_t ParameterSet::elements() const {
+  std::int64_t count = 0;
+  for (const Parameter& parameter : parameters_) count += parameter.value.elements();
+  return count;
+}
+
+void ParameterSet::clear_gradients() {
+  for (Parameter& parameter : parameters_)
+    std::fill_n(parameter.gradient.f32(), parameter.gradient.elements(), 0.0F);
+}
+
+std::vector<NamedTensor> ParameterSet::tensors() const {
+  std::vector<NamedTensor> list;
+  for (const Parameter& parameter : parameters_)
+    for (std::size_t i = 0; i < parameter.parts.size(); ++i)
+      list.push_back({parameter.parts[i].name, parameter.part_view(i, parameter.value)});
+  return list;
+}
+
+Status read_tensors(const Checkpoint& checkpoint, std::span<const NamedTensor> tensors) {
+  for (const NamedTensor& tensor : tensors) {
+    std::vector<std::int64_t> shape;
+    for (int i = 0; i < tensor.view.rank(); ++i) shape.push_back(tensor.view.extent(i));
+    TANDEM_TRY(const Tensor stored, checkpoint.read(tensor.name, shape));
+    std::copy_n(stored.f32(), stored.elements(), tensor.view.f32());
+  }
+  return {};
+}
+
+}  // namespace tandem::training

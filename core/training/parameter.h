@@ -1,0 +1,63 @@
+// What is learned: master weights in f32 with their gradients, under the names of the checkpoint formats.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/tensor/tensor.h"
+
+namespace tandem::training {
+
+/// One tensor that is learned. In checkpoints it may be several, rows one under the other, so that one
+/// product serves what the file formats keep apart (queries, keys and values).
+struct Parameter {
+  struct Part {
+    std::string name;
+    Shape shape;
+  };
+  std::vector<Part> parts;
+  Tensor value;
+  Tensor gradient;
+  bool decays = false;    // weight decay applies: matrices, not norms, biases or decays
+  bool trainable = true;  // stages freeze some
+
+  /// The first extent and all others together: what products take. Convolution weights [C, 1, W] as [C, W].
+  TensorView matrix() const;
+  TensorView d_matrix() const;
+  /// The part's elements in `of`, a tensor like `value`.
+  TensorView part_view(std::size_t part, const Tensor& of) const;
+};
+
+/// All parameters of a model, in a fixed order and at fixed addresses.
+class ParameterSet {
+ public:
+  ParameterSet() = default;
+  ParameterSet(const ParameterSet&) = delete;
+  ParameterSet& operator=(const ParameterSet&) = delete;
+
+  /// A zero tensor; parts after the first follow its rows.
+  Parameter& add(std::vector<Parameter::Part> parts, bool decays);
+
+  std::deque<Parameter>& all() { return parameters_; }
+  const std::deque<Parameter>& all() const { return parameters_; }
+  std::int64_t elements() const;
+
+  void clear_gradients();
+
+  /// Every part's values under its name; views into this set.
+  std::vector<NamedTensor> tensors() const;
+
+ private:
+  std::deque<Parameter> parameters_;
+};
+
+/// Fills tensors, views into memory of their own, from a checkpoint that may hold more. Errors: those of
+/// Checkpoint::read.
+Status read_tensors(const Checkpoint& checkpoint, std::span<const NamedTensor> tensors);
+
+}  // namespace tandem::training

@@ -1,0 +1,74 @@
+#include "core/training/trainable_attention.h"
+
+#include <cmath>
+
+#include "core/models/attention_mixer.h"
+#include "kernels/ops/attention.h"
+#include "kernels/ops/attention_backward.h"
+#include "kernels/ops/linear_backward.h"
+#include "kernels/ops/matmul.h"
+#include "kernels/ops/rope.h"
+#include "kernels/ops/rope_backward.h"
+
+namespace tandem::training {
+
+void linear_forward(Context& context, TensorView x, TensorView weight, TensorView y) {
+  matmul(context, x, weight, true, y);
+}
+
+TrainableAttention::TrainableAttention(const ModelConfig& config, const std::string& prefix,
+                                       ParameterSet& parameters)
+    : nheads_(config.nheads),
+      nheads_kv_(config.nheads_kv),
+      headdim_(config.headdim),
+      frequencies_(rope_frequencies(config.headdim, config.rope_theta,
+                                    config.rope_scaling ? &*config.rope_scaling : nullptr)),
+      qkv_(parameters.add({{prefix + "q_proj.weight", {nheads_ * headdim_, config.d_model}},
+                           {prefix + "k_proj.weight", {nheads_kv_ * headdim_, config.d_model}},
+                           {prefix + "v_proj.weight", {nheads_kv_ * headdim_, config.d_model}}},
+                          true)),
+      out_(parameters.add({{prefix + "o_proj.weight", {config.d_model, nheads_ * headdim_}}}, true)) {}
+
+TrainableAttention::Columns TrainableAttention::columns(const TensorView& qkv) const {
+  const std::int64_t q = nheads_ * headdim_;
+  const std::int64_t kv = nheads_kv_ * headdim_;
+  return {qkv.columns(0, q), qkv.columns(q, kv), qkv.columns(q + kv, kv)};
+}
+
+void TrainableAttention::forward(Context& context, const BatchShape& batch, TensorView u, TensorView out) {
+  const std::int64_t rows = batch.rows();
+  const TensorView projected = projected_.get({rows, qkv_.value.shape()[0]});
+  const TensorView mixed = mixed_.get({rows, nheads_ * headdim_});
+  linear_forward(context, u, qkv_.matrix(), projected);
+  positions_.resize(static_cast<std::size_t>(rows));
+  for (std::int64_t i = 0; i < rows; ++i)
+    positions_[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i % batch.seqlen);
+  rope(context, projected.columns(0, (nheads_ + nheads_kv_) * headdim_), nheads_ + nheads_kv_, positions_,
+       frequencies_);
+  const Columns c = columns(projected);
+  const float scale = 1.0F / std::sqrt(static_cast<float>(headdim_));
+  for (std::int64_t i = 0; i < rows; i += batch.seqlen)
+    causal_attention(context, c.q.rows(i, batch.seqlen), c.k.rows(i, batch.seqlen), c.v.rows(i, batch.seqlen),
+                     nheads_, nheads_kv_, scale, mixed.rows(i, batch.seqlen));
+  linear_forward(context, mixed, out_.matrix(), out);
+}
+
+void TrainableAttention::backward(Context& context, const BatchShape& batch, TensorView u, TensorView d_out,
+                                  TensorView d_u) {
+  const std::int64_t rows = batch.rows();
+  const std::int64_t n = batch.seqlen;
+  const TensorView d_mixed = d_mixed_.get({rows, nheads_ * headdim_});
+  const TensorView d_projected = d_projected_.get({rows, qkv_.value.shape()[0]});
+  linear_backward(context, mixed_.get(d_mixed.shape()), out_.matrix(), d_out, d_mixed, out_.d_matrix());
+  const Columns c = columns(projected_.get(d_projected.shape()));
+  const Columns d = columns(d_projected);
+  const float scale = 1.0F / std::sqrt(static_cast<float>(headdim_));
+  for (std::int64_t i = 0; i < rows; i += n)
+    causal_attention_backward(context, c.q.rows(i, n), c.k.rows(i, n), c.v.rows(i, n), d_mixed.rows(i, n),
+                              nheads_, nheads_kv_, scale, d.q.rows(i, n), d.k.rows(i, n), d.v.rows(i, n));
+  rope_backward(context, d_projected.columns(0, (nheads_ + nheads_kv_) * headdim_), nheads_ + nheads_kv_,
+                positions_, frequencies_);
+  linear_backward(context, u, qkv_.matrix(), d_projected, d_u, qkv_.d_matrix());
+}
+
+}  // namespace tandem::training

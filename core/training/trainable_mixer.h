@@ -1,0 +1,44 @@
+// A layer's sequence mixer that can be trained: forward, keeping what backward needs, and backward.
+#pragma once
+
+#include <cstdint>
+
+#include "core/tensor/tensor.h"
+#include "kernels/base/context.h"
+
+namespace tandem::training {
+
+/// Sequences of equal length, one after the other in the rows of every activation.
+struct BatchShape {
+  std::int64_t sequences = 0;  // B
+  std::int64_t seqlen = 0;     // T
+  std::int64_t rows() const { return sequences * seqlen; }
+};
+
+/// Memory for an activation that lives until the next batch; grows when it must.
+class Activation {
+ public:
+  TensorView get(Shape shape) {
+    if (memory_.elements() < shape.elements()) memory_ = Tensor::uninitialized({shape.elements()});
+    return {memory_.f32(), shape};
+  }
+
+ private:
+  Tensor memory_;
+};
+
+/// y = x W^T
+void linear_forward(Context& context, TensorView x, TensorView weight, TensorView y);
+
+/// Confined: forward and backward alternate on one thread. Gradients of parameters are added to.
+class TrainableMixer {
+ public:
+  virtual ~TrainableMixer() = default;
+  /// u, out [B*T, C]: normed input, and output after the output projection.
+  virtual void forward(Context& context, const BatchShape& batch, TensorView u, TensorView out) = 0;
+  /// Of the forward() before, with the same u. d_u [B*T, C] is written; it must not alias d_out.
+  virtual void backward(Context& context, const BatchShape& batch, TensorView u, TensorView d_out,
+                        TensorView d_u) = 0;
+};
+
+}  // namespace tandem::training
