@@ -12,6 +12,7 @@
 #include "ui/file_kind.h"
 #include "ui/theme.h"
 #include "ui/views/coverage_view.h"
+#include "ui/views/matrices_view.h"
 #include "ui/views/race_view.h"
 #include "ui/views/throughput_view.h"
 
@@ -66,6 +67,7 @@ MainWindow::MainWindow(Workspace& workspace, QWidget* parent)
 /// The one list of views. Their order is the order of the rail and of Ctrl+1 and so on.
 void MainWindow::addViews() {
   addView(new RaceView(m_workspace, this), QStringLiteral("race"));
+  addView(new MatricesView(m_workspace, this), QStringLiteral("matrices"));
   addView(new ThroughputView(m_workspace, this), QStringLiteral("throughput"));
   addView(new CoverageView(m_workspace, this), QStringLiteral("coverage"));
 }
