@@ -121,7 +121,9 @@ std::vector<std::string> sentences(const CoverageReport& report, const CoverageO
 void printText(const CoverageReport& report, const CoverageOptions& options) {
   fmt::print("Coverage over {} problems", report.problem_ids.size());
   if (report.left_out > 0) fmt::print(" ({} left out: not complete in every run)", report.left_out);
-  fmt::print(", 95 % intervals over problems; differences are against {}\n", report.runs.front().model);
+  fmt::print(
+      ", 95 % intervals over problems; differences are against {};\nseconds are of decoding, prefill apart\n",
+      report.runs.front().model);
   for (const RunCoverage& run : report.runs) {
     fmt::print("{}: {} finished completions or more of each problem, {:.1f} tokens each, {:.0f} tokens/s\n",
                run.model, run.n, run.mean_tokens, run.tokens_per_s);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <future>
-#include <limits>
+#include <optional>
 #include <set>
 #include <thread>
 #include <utility>
@@ -15,6 +15,39 @@ namespace tandem {
 namespace {
 
 constexpr double kSampleEveryS = 0.05;  // twenty samples a second draw a curve; a step takes a millisecond
+
+/// Thins steps to samples that lose no time: each is the mean of the steps since the one before it, all at
+/// one occupancy. (One step in so many would be a slow one too often: long steps end when the next sample is
+/// due.)
+class Thinning {
+ public:
+  /// A sample when one is complete.
+  std::optional<StepSample> add(const StepSample& step) {
+    std::optional<StepSample> complete;
+    if (steps_ > 0 && step.occupied != sum_.occupied) complete = take();
+    sum_.time_s = step.time_s;
+    sum_.step_s += step.step_s;
+    sum_.occupied = step.occupied;
+    sum_.mean_context += step.mean_context;
+    ++steps_;
+    if (!complete && sum_.step_s >= kSampleEveryS) complete = take();
+    return complete;
+  }
+  /// What is left.
+  std::optional<StepSample> take() {
+    if (steps_ == 0) return std::nullopt;
+    StepSample mean = sum_;
+    mean.step_s /= static_cast<double>(steps_);
+    mean.mean_context /= static_cast<double>(steps_);
+    sum_ = {};
+    steps_ = 0;
+    return mean;
+  }
+
+ private:
+  StepSample sum_;
+  std::int64_t steps_ = 0;
+};
 
 /// One model of the request, and what the session knows of its run.
 struct Side {
@@ -42,12 +75,7 @@ class Recorder final : public GenerationObserver {
   }
 
   void on_step(const StepSample& sample, std::span<const TokenEvent> tokens) override {
-    const bool due = sample.time_s - last_sample_s_ >= kSampleEveryS || sample.occupied != last_occupied_;
-    if (record_samples_ && due) {
-      samples_.push_back({side_.run_id, problem_.id, sample});
-      last_sample_s_ = sample.time_s;
-      last_occupied_ = sample.occupied;
-    }
+    if (record_samples_) keep(thinning_.add(sample));
     observer_.on_step(side_.index, sample, tokens);
   }
 
@@ -67,6 +95,7 @@ class Recorder final : public GenerationObserver {
   /// Writes what is left. Errors: those of the session, from any of its rows.
   Status finish(const GenerationResult& result, std::int64_t prompt_tokens) {
     TANDEM_RETURN_IF_ERROR(status_);
+    keep(thinning_.take());
     TANDEM_RETURN_IF_ERROR(session_.add_samples(samples_));
     const ProblemTiming timing{side_.run_id,    problem_.id,        prompt_tokens,    result.prefill_s,
                                result.decode_s, result.cache_bytes, !result.cancelled};
@@ -76,6 +105,10 @@ class Recorder final : public GenerationObserver {
   }
 
  private:
+  void keep(const std::optional<StepSample>& sample) {
+    if (sample) samples_.push_back({side_.run_id, problem_.id, *sample});
+  }
+
   const Side& side_;
   const SessionProblem& problem_;
   Session& session_;
@@ -83,8 +116,7 @@ class Recorder final : public GenerationObserver {
   const bool record_samples_;
   std::stop_source on_error_;
   std::vector<ThroughputSample> samples_;
-  double last_sample_s_ = -std::numeric_limits<double>::infinity();
-  int last_occupied_ = 0;
+  Thinning thinning_;
   Status status_;
 };
 

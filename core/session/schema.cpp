@@ -114,6 +114,8 @@ Result<std::unique_ptr<sqlite::Database>> open_session_database(const std::strin
   if (!std::filesystem::exists(path, ignored)) return Error{ErrorCode::NotFound, path + " does not exist"};
   if (std::filesystem::is_directory(path, ignored))
     return Error{ErrorCode::BadFormat, path + " is a folder, a session is a file"};
+  if (std::filesystem::file_size(path, ignored) == 0)
+    return Error{ErrorCode::BadFormat, path + " is not a Tandem session: the file is empty"};
   const bool has_journal = sqlite::reading_mode(path) == sqlite::Database::Mode::ReadOnly;
   TANDEM_TRY(auto database, sqlite::Database::open(path, read_only ? sqlite::reading_mode(path)
                                                                    : sqlite::Database::Mode::ReadWrite));

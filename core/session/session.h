@@ -97,7 +97,9 @@ struct ProblemTiming {
   bool complete = false;  // all completions of this problem are in the file
 };
 
-struct ThroughputSample {  // thinned step samples
+/// Thinned steps: the mean of those since the sample before (step_s, mean_context), all at one occupancy;
+/// time_s is the end of the last of them.
+struct ThroughputSample {
   std::int64_t run_id = 0;
   std::int64_t problem_id = 0;
   StepSample step;

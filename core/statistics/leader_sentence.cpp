@@ -45,13 +45,15 @@ std::string name_of(const CoverageReport& report, std::size_t run) {
 
 /// The stretch around `at` over which the same model leads.
 std::string lead_range(const std::vector<Estimate>& differences, std::size_t at, const Axis& axis) {
+  constexpr std::size_t kFewValues = 4;  // hand-picked ones say nothing about their neighbours
+  if (differences.size() < kFewValues) return {};
   const int side = leader(differences[at]);
   std::size_t first = at;
   std::size_t last = at;
   while (first > 0 && leader(differences[first - 1]) == side) --first;
   while (last + 1 < differences.size() && leader(differences[last + 1]) == side) ++last;
-  if (first == last) return "This holds at this value only, which is weak evidence.";
-  return fmt::format("This holds {}.", axis.range_words(first, last));
+  if (first == last) return " This holds at this value only, which is weak evidence.";
+  return fmt::format(" This holds {}.", axis.range_words(first, last));
 }
 
 std::string compare(const CoverageReport& report, std::size_t run, std::size_t at, const Axis& axis) {
@@ -76,7 +78,7 @@ std::string compare(const CoverageReport& report, std::size_t run, std::size_t a
     ahead.mean = -difference.mean;
     ahead.band = {-difference.band.high, -difference.band.low};
   }
-  return fmt::format("{} {} leads{}: {} against {}, difference {} over {}. {}", budget,
+  return fmt::format("{} {} leads{}: {} against {}, difference {} over {}.{}", budget,
                      name_of(report, side > 0 ? run : 0),
                      report.runs.size() > 2 ? " " + name_of(report, side > 0 ? 0 : run) : "",
                      with_band(side > 0 ? other : first), with_band(side > 0 ? first : other),

@@ -65,8 +65,9 @@ struct CoverageReport {
 Result<CoverageReport> coverage_report(const Session& session, const CoverageOptions& options);
 
 /// The sentence under the curves: who leads at this k or at these seconds, by how much, with what certainty,
-/// and over which range of the curve that holds. One sentence for each run after the first, against the
-/// first. Speaks of the report's value nearest below the one asked for, and names it.
+/// and over which range of the curve that holds (where it has four values or more). One sentence for each run
+/// after the first, against the first. Speaks of the report's value nearest below the one asked for, and
+/// names it.
 std::string leader_sentence_at_k(const CoverageReport& report, std::int64_t k);
 std::string leader_sentence_at_seconds(const CoverageReport& report, double seconds);
 

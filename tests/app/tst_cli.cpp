@@ -260,7 +260,7 @@ class TestCli : public QObject {
 
   void aKilledEvaluationGoesOn() {
     const QString session = path("killed.tandem");
-    const QStringList arguments = evaluation(session, 40);
+    const QStringList arguments = evaluation(session, 200, 60);
     QProcess process;
     process.start(kProgram, arguments);
     // Wait until some problems are committed, then kill without warning.
@@ -276,7 +276,7 @@ class TestCli : public QObject {
     QCOMPARE(process.exitStatus(), QProcess::CrashExit);
 
     EXPECT_SUCCESS(cli({"session", "verify", session}));
-    const Outcome outcome = cli(evaluation(session, 4) << "--json");
+    const Outcome outcome = cli(evaluation(session, 4, 60) << "--json");
     EXPECT_SUCCESS(outcome);
     QVERIFY(json(outcome)["problems_skipped"].toInt() >= 3);
     EXPECT_SUCCESS(cli({"session", "verify", session}));

@@ -109,8 +109,9 @@ class TestEvaluate : public QObject {
         QVERIFY(timing.cache_bytes > 0);
         const auto samples = m_session->samples(run.id, timing.problem_id);
         QVERIFY(!samples->empty());
-        // At most one every 50 ms, one for each change of occupancy, and the first.
+        // At most one every 50 ms, one for each change of occupancy, and the last.
         QVERIFY(static_cast<double>(samples->size()) <= timing.decode_s / 0.05 + 3 + 1);
+        QCOMPARE(samples->back().step.time_s, timing.decode_s);
       }
     }
   }
