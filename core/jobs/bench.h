@@ -66,8 +66,8 @@ struct BenchBar {
   std::string skipped;           // why it was not run (memory), in words; all numbers are 0 then
 };
 
-/// Keys, values and states as contexts grow, read from the engine while it decodes: of one completion by itself
-/// (variant "one completion"), and of the largest batch with its shared prompt.
+/// Keys, values and states as contexts grow, read from the engine while it decodes: of one completion by
+/// itself (variant "one completion"), and of the largest batch with its shared prompt.
 struct MemoryPoint {
   std::string model;
   std::string variant;

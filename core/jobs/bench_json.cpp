@@ -27,6 +27,7 @@ void visit_fields(Visitor& field, T& value) requires std::same_as<std::remove_co
   field("memory_bytes_per_s", value.memory_bytes_per_s);
   field("cached_bytes_per_s", value.cached_bytes_per_s);
   field("flops_per_s", value.flops_per_s);
+  field("bf16_flops_per_s", value.bf16_flops_per_s);
   field("cache_bytes", value.cache_bytes);
 }
 

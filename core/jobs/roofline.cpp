@@ -16,14 +16,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kSecondsPerMeasurement = 0.15;
-constexpr int kFewestRepeats = 5;
+constexpr double kSecondsPerMeasurement = 0.2;
+constexpr int kFewestRepeats = 10;
 constexpr std::int64_t kMiB = 1 << 20;
 constexpr std::int64_t kDefaultCacheBytes = 32 * kMiB;
 constexpr std::int64_t kLargestBuffer = 512 * kMiB;
 
-/// Least seconds that `body` took, over at least five calls and a fixed time; 0 when stopped before the
-/// first.
+/// Least seconds that `body` took, over ten calls or more, for a fixed time at least; 0 when stopped before
+/// the first.
 double best_seconds(const std::function<void()>& body, const std::stop_token& stop) {
   double best = 0;
   const auto start = Clock::now();
@@ -82,7 +82,8 @@ double copy_rate(Context& context, std::vector<char>& buffer, const std::stop_to
 }
 
 /// y = x W^T with W packed, once in every thread on its own operands, which fit the core's cache.
-double product_rate(Context& context, const Shape& rows_inner_columns, const std::stop_token& stop) {
+double product_rate(Context& context, DType type, const Shape& rows_inner_columns,
+                    const std::stop_token& stop) {
   const std::int64_t rows = rows_inner_columns[0];
   const std::int64_t inner = rows_inner_columns[1];
   const std::int64_t columns = rows_inner_columns[2];
@@ -93,7 +94,7 @@ double product_rate(Context& context, const Shape& rows_inner_columns, const std
   std::vector<Operands> operands(static_cast<std::size_t>(context.threads()));
   for (Operands& o : operands)
     o = {Tensor({rows, inner}), Tensor({rows, columns}),
-         PackedMatrix::pack(context, Tensor({columns, inner}), DType::F32)};
+         PackedMatrix::pack(context, Tensor({columns, inner}), type)};
   constexpr int kProducts = 16;  // enough that starting the threads is lost in it
   const double seconds = best_seconds(
       [&] {
@@ -110,6 +111,14 @@ double product_rate(Context& context, const Shape& rows_inner_columns, const std
   return rate(flops, seconds);
 }
 
+double best_product_rate(Context& context, DType type, const std::stop_token& stop) {
+  double best = 0;
+  for (const Shape& shape : {Shape{64, 128, 512}, Shape{64, 256, 256}, Shape{128, 256, 256},
+                             Shape{256, 256, 256}, Shape{64, 512, 256}, Shape{256, 512, 256}})
+    best = std::max(best, product_rate(context, type, shape, stop));
+  return best;
+}
+
 }  // namespace
 
 double Roofline::transfer_s(double bytes, double working_set_bytes) const {
@@ -118,7 +127,7 @@ double Roofline::transfer_s(double bytes, double working_set_bytes) const {
   return bytes * kept / cached_bytes_per_s + bytes * (1 - kept) / memory_bytes_per_s;
 }
 
-Roofline measure_roofline(Context& context, std::stop_token stop) {
+Roofline measure_roofline(Context& context, bool with_bf16, std::stop_token stop) {
   Roofline roofline;
   roofline.cache_bytes = last_level_cache_bytes();
   {
@@ -128,9 +137,8 @@ Roofline measure_roofline(Context& context, std::stop_token stop) {
   }
   std::vector<char> buffer(static_cast<std::size_t>(roofline.cache_bytes / 4));
   roofline.cached_bytes_per_s = std::max(read_rate(context, buffer, stop), roofline.memory_bytes_per_s);
-  for (const Shape& shape : {Shape{64, 128, 512}, Shape{64, 256, 256}, Shape{128, 256, 256},
-                             Shape{256, 256, 256}, Shape{64, 512, 256}, Shape{256, 512, 256}})
-    roofline.flops_per_s = std::max(roofline.flops_per_s, product_rate(context, shape, stop));
+  roofline.flops_per_s = best_product_rate(context, DType::F32, stop);
+  if (with_bf16) roofline.bf16_flops_per_s = best_product_rate(context, DType::BF16, stop);
   return roofline;
 }
 

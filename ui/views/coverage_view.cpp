@@ -49,8 +49,8 @@ CoverageView::CoverageView(Workspace& workspace, QWidget* parent)
     : View(parent),
       m_workspace(workspace),
       m_kPlot(new CoveragePlot(QStringLiteral("coverageAgainstK"), tr("completions k"), 2)),
-      m_secondsPlot(
-          new CoveragePlot(QStringLiteral("coverageAgainstSeconds"), tr("seconds per problem"), 10)),
+      m_secondsPlot(new CoveragePlot(QStringLiteral("coverageAgainstSeconds"),
+                                     tr("seconds per problem, prefill apart"), 10)),
       m_kTable(makeTable(QStringLiteral("coverageKTable"), tr("Coverage and accuracy against completions"))),
       m_secondsTable(
           makeTable(QStringLiteral("coverageSecondsTable"), tr("Coverage and accuracy against seconds"))),

@@ -329,7 +329,8 @@ void RooflinePlot::rebuild() {
     low /= 2;
     high = std::max(high, ridge) * 4;
     xAxis->setRange(low, high);
-    yAxis->setRange(slowest / 3 / kGiga, m_report->roofline.flops_per_s * 3 / kGiga);
+    const double ceiling = std::max(m_report->roofline.flops_per_s, m_report->roofline.bf16_flops_per_s);
+    yAxis->setRange(slowest / 3 / kGiga, ceiling * 3 / kGiga);
     addRoofs(low, high);
     for (const BenchSeries& series : benchSeries(*m_report)) {
       auto* points = new QCPCurve(xAxis, yAxis);  // by batch: intensity need not grow with it
@@ -374,12 +375,21 @@ void RooflinePlot::addRoofs(double low, double high) {
   };
   addRoof(roofline.memory_bytes_per_s, Qt::SolidLine, tr("memory"));
   addRoof(roofline.cached_bytes_per_s, Qt::DashLine, tr("last-level cache"));
-  auto* label = new QCPItemText(this);
-  label->position->setCoords(high, ceiling);
-  label->setPositionAlignment(Qt::AlignRight | Qt::AlignBottom);
-  label->setPadding(QMargins(0, 0, 6, 2));
-  label->setText(tr("f32 products %1 GFLOP/s").arg(ceiling, 0, 'f', 0));
-  label->setColor(colors.secondaryText);
+  const auto nameCeiling = [&](double flopsPerSecond, const QString& name) {
+    auto* label = new QCPItemText(this);
+    label->position->setCoords(high, flopsPerSecond / kGiga);
+    label->setPositionAlignment(Qt::AlignRight | Qt::AlignBottom);
+    label->setPadding(QMargins(0, 0, 6, 2));
+    label->setText(tr("%1 %2 GFLOP/s").arg(name).arg(flopsPerSecond / kGiga, 0, 'f', 0));
+    label->setColor(colors.secondaryText);
+  };
+  nameCeiling(roofline.flops_per_s, tr("f32 products"));
+  if (roofline.bf16_flops_per_s > 0) {
+    QCPGraph* roof = addGraph();
+    roof->setPen(QPen(colors.secondaryText, 1.5, Qt::DotLine));
+    roof->setData({low, high}, {roofline.bf16_flops_per_s / kGiga, roofline.bf16_flops_per_s / kGiga}, true);
+    nameCeiling(roofline.bf16_flops_per_s, tr("bf16 products"));
+  }
 }
 
 /// Names of the bandwidth roofs run along them: a slope of one decade per decade.

@@ -25,13 +25,14 @@ qsizetype indexAt(const QVector<double>& times, double t) {
 
 void RateSeries::add(const tandem::StepSample& step) {
   if (step.step_s <= 0) return;
-  if (step.time_s < m_lastSample) m_offset += m_lastSample;  // the next problem
+  const bool starts = m_times.isEmpty() || step.time_s < m_lastSample;  // a problem
+  if (step.time_s < m_lastSample) m_offset += m_lastSample;
   m_lastSample = step.time_s;
   const double time = m_offset + step.time_s;
   m_times << time;
   m_tokens << step.occupied;
   m_steps << step.step_s;
-  m_raw << step.occupied / step.step_s;
+  m_raw << (starts ? qQNaN() : step.occupied / step.step_s);
   m_windowTokens += step.occupied;
   m_windowSeconds += step.step_s;
   while (m_times[m_windowBegin] <= time - kMeanWindow) {
@@ -167,8 +168,7 @@ void ThroughputLivePlot::fitAxes() {
   for (const RateSeries& series : m_series) {
     if (series.isEmpty()) continue;
     last = std::max(last, series.times().last());
-    // A problem's first step only samples from the prompt: it is quick, and would set the scale while the
-    // window is still short.
+    // The very first steps would set the scale while the window is still short.
     const double settled = std::min(kMeanWindow, series.times().last()) / 2;
     for (qsizetype i = indexAt(series.times(), settled) + 1; i < series.mean().size(); ++i) {
       highest = std::max(highest, series.mean()[i]);

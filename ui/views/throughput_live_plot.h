@@ -21,8 +21,9 @@ class RateSeries {
   void clear() { *this = {}; }
 
   const QVector<double>& times() const { return m_times; }  // s, end of each step
-  const QVector<double>& raw() const { return m_raw; }      // tokens/s of each step
-  const QVector<double>& mean() const { return m_mean; }    // tokens/s over the last second of decoding
+  /// tokens/s of each step; NaN for a problem's first, which samples from the prompt and runs no model
+  const QVector<double>& raw() const { return m_raw; }
+  const QVector<double>& mean() const { return m_mean; }  // tokens/s over the last second of decoding
   bool isEmpty() const { return m_times.isEmpty(); }
 
  private:

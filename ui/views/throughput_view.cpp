@@ -26,6 +26,7 @@
 namespace tandem::ui {
 namespace {
 
+constexpr int kDemonstrationRepeats = 2;
 constexpr int kRowHeight = 22;
 constexpr int kTableHeight = 8 * kRowHeight;
 const QString kTogether = QStringLiteral("together");
@@ -92,6 +93,7 @@ ThroughputView::ThroughputView(Workspace& workspace, QWidget* parent)
   m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
   m_table->setSelectionMode(QAbstractItemView::SingleSelection);
   m_table->verticalHeader()->hide();
+  m_table->horizontalHeader()->setStretchLastSection(true);
   m_table->verticalHeader()->setDefaultSectionSize(kRowHeight);
   m_table->setFont(Theme::monospace(9));
   m_table->setFixedHeight(kTableHeight);
@@ -223,7 +225,7 @@ QWidget* ThroughputView::makeToolbar() {
   m_cancelButton = new QPushButton(tr("Cancel"));
   m_cancelButton->setObjectName(QStringLiteral("throughputCancel"));
   connect(m_promptBox, &QComboBox::currentIndexChanged, this, &ThroughputView::showReport);
-  connect(m_measureButton, &QPushButton::clicked, this, &ThroughputView::measure);
+  connect(m_measureButton, &QPushButton::clicked, this, [this] { measure(tandem::BenchOptions().repeats); });
   connect(m_cancelButton, &QPushButton::clicked, m_runner, &BenchRunner::stop);
   for (QWidget* widget :
        std::initializer_list<QWidget*>{m_progress, m_promptBox, m_measureButton, m_cancelButton})
@@ -358,11 +360,12 @@ void ThroughputView::updateState() {
     notes << tr("✖: did not fit the memory.");
   notes << tr("CPU engine: these numbers describe this kind of processor, in f32.");
   m_note->setText(notes.join(QStringLiteral("  ")));
-  if (ready && !measuring && std::exchange(m_demonstrate, false)) measure();
+  if (ready && !measuring && std::exchange(m_demonstrate, false)) measure(kDemonstrationRepeats);
 }
 
-void ThroughputView::measure() {
+void ThroughputView::measure(int repeats) {
   tandem::BenchOptions options;
+  options.repeats = repeats;
   options.prompt_tokens = m_promptBox->currentData().toInt();
   options.threads = computeThreads(m_workspace.settings());
   m_problem.clear();

@@ -58,7 +58,7 @@ class ThroughputView : public View {
   void showRatio();
   void updateState();
   void chooseBatch(int batch);
-  void measure();
+  void measure(int repeats);
   void takeReport(std::shared_ptr<const tandem::BenchReport> report);
 
   Workspace& m_workspace;

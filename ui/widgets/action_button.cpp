@@ -28,6 +28,8 @@ ActionButton::ActionButton(QAction* action, QWidget* parent) : QToolButton(paren
   setToolButtonStyle(Qt::ToolButtonTextOnly);
   setAccessibleName(action->toolTip());
   setMinimumHeight(kHeight);
+  setVisible(action->isVisible());
+  connect(action, &QAction::visibleChanged, this, [this, action] { setVisible(action->isVisible()); });
 }
 
 void ActionButton::paintEvent(QPaintEvent* event) {

@@ -96,11 +96,13 @@ class TestBench : public QObject {
 
   void rooflineIsPlausible() {
     Context context(1);
-    const Roofline roofline = measure_roofline(context);
+    const Roofline roofline = measure_roofline(context, /*with_bf16=*/true);
     QVERIFY(roofline.cache_bytes >= 256 << 10);
     QVERIFY(roofline.memory_bytes_per_s > 1e8);
     QVERIFY(roofline.cached_bytes_per_s >= roofline.memory_bytes_per_s);
     QVERIFY(roofline.flops_per_s > 1e8);
+    QVERIFY(roofline.bf16_flops_per_s > 1e8);
+    QCOMPARE(measure_roofline(context, /*with_bf16=*/false).bf16_flops_per_s, 0.0);
   }
 
   void barsOfOneSitting() {

@@ -26,7 +26,7 @@ tandem::BenchReport storedReport() {
   report.version = "0.1.0";
   report.date_utc = "2025-01-31T12:34:00Z";
   report.options.batches = {1, 8};
-  report.roofline = {20e9, 90e9, 1e11, 32 << 20};
+  report.roofline = {20e9, 90e9, 1e11, 0, 32 << 20};
   report.complete = true;
   for (const char* variant : {"private prefix", "shared prefix", "recurrent"})
     for (const int batch : report.options.batches) {
@@ -199,7 +199,7 @@ class TestThroughputView : public QObject {
     QVERIFY(finished.wait(60000));
     const auto* live = plot<ThroughputLivePlot>();
     for (const int side : {0, 1}) QVERIFY(!live->series(side).isEmpty());
-    const double first = live->series(0).raw().first();
+    const double first = live->series(0).mean().last();
     QVERIFY(first > 0 && std::isfinite(first));
 
     auto* prompt = find<QComboBox>("throughputPrompt");
