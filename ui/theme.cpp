@@ -14,8 +14,10 @@ namespace {
 QPalette paletteFor(const Colors& c) {
   QPalette p;
   p.setColor(QPalette::Window, c.background);
-  p.setColor(QPalette::Base, c.background);
-  p.setColor(QPalette::AlternateBase, c.surface);
+  // Fusion's outlines are darker than the window, too faint on a dark one: there fields stand out by their
+  // fill.
+  p.setColor(QPalette::Base, c.dark ? c.surface : c.background);
+  p.setColor(QPalette::AlternateBase, c.dark ? c.background : c.surface);
   p.setColor(QPalette::Button, c.surface);
   p.setColor(QPalette::ToolTipBase, c.surface);
   for (auto role : {QPalette::WindowText, QPalette::Text, QPalette::ButtonText, QPalette::ToolTipText}) {

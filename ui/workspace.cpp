@@ -463,8 +463,8 @@ void Workspace::Private::finish(const std::optional<tandem::Error>& error) {
   frameClock.stop();
   job.reset();  // its thread is at its end: nothing to wait for
   emit q->stateChanged();
-  emit q->sessionChanged();
   emit q->runFinished();
+  emit q->sessionChanged();
   if (error && error->code != tandem::ErrorCode::Cancelled) {
     emit q->failed(QString::fromStdString(error->message));
   }

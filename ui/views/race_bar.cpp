@@ -64,7 +64,7 @@ void RaceBar::addLane(Side side) {
   }
   lane.line = new QCPItemLine(this);
   lane.label = new QCPItemText(this);
-  lane.label->setPositionAlignment(Qt::AlignBottom | Qt::AlignLeft);
+  lane.label->setPadding(QMargins(4, 0, 4, 0));
   lane.label->setFont(Theme::body(9));
   lane.line->setVisible(false);
   lane.label->setVisible(false);
@@ -128,6 +128,10 @@ void RaceBar::refresh() {
   }
   setEmptyText(last > 0 ? QString() : tr("Each finished completion leaves a mark here"));
   xAxis->setRange(0, last > 0 ? last * 1.04 : 1);
+  for (Lane& lane : m_lanes) {  // labels stay inside: left of their line when it stands far right
+    const bool right = lane.firstCorrect > 0.8 * last;
+    lane.label->setPositionAlignment(Qt::AlignBottom | (right ? Qt::AlignRight : Qt::AlignLeft));
+  }
   summarise();
   replot(rpQueuedReplot);
 }

@@ -19,6 +19,7 @@ CardGrid::CardGrid(QWidget* parent) : QListView(parent) {
   setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOn);  // a bar that comes and goes would change the widths
   verticalScrollBar()->setSingleStep(24);
   setFrameShape(QFrame::NoFrame);
+  viewport()->setBackgroundRole(QPalette::Window);
   setMouseTracking(true);
   setMinimumHeight(110);
 }

@@ -11,7 +11,7 @@ MessageBar::MessageBar(QWidget* parent)
     : QFrame(parent), m_icon(new QLabel(this)), m_text(new QLabel(this)), m_offers(new QHBoxLayout) {
   setObjectName(QStringLiteral("messageBar"));
   setAutoFillBackground(true);
-  setBackgroundRole(QPalette::AlternateBase);
+  setBackgroundRole(QPalette::Button);
   m_text->setObjectName(QStringLiteral("message"));
   m_text->setWordWrap(true);
   m_text->setTextFormat(Qt::PlainText);
