@@ -43,6 +43,12 @@ void decode_block(const DecodeHead& head, std::size_t begin, std::size_t end) {
   const auto output = [&](std::size_t i) {
     return head.out + (begin + i / group) * head.out_stride + i % group * dim;
   };
+  const auto suffix = [&](std::size_t b) -> Segment {
+    if (b == end) return {};
+    const SuffixCache& cache = head.suffixes[b];
+    const std::size_t offset = head.index * static_cast<std::size_t>(cache.capacity) * dim;
+    return {cache.keys + offset, dim, cache.values + offset, dim, static_cast<std::size_t>(cache.length)};
+  };
   Row row[kMaxRows > kMaxGroup ? kMaxRows : kMaxGroup];
   for (std::size_t i = 0; i < rows; ++i) {
     row[i] = {query(i), output(i)};
@@ -50,7 +56,7 @@ void decode_block(const DecodeHead& head, std::size_t begin, std::size_t end) {
   }
   const Segment prefix = {head.prefix_keys, dim, head.prefix_values, dim, head.prefix_length};
   if (end - begin == 1) {
-    attend_few(row, rows, dim, head.scale, prefix);
+    attend_few(row, rows, dim, head.scale, prefix, suffix(begin));
   } else if (prefix.length > 0) {
     RowBlock block;
     reset(block, dim, rows);
@@ -63,11 +69,7 @@ void decode_block(const DecodeHead& head, std::size_t begin, std::size_t end) {
     }
   }
   for (std::size_t b = begin; b < end; ++b) {
-    const SuffixCache& suffix = head.suffixes[b];
-    const std::size_t offset = head.index * static_cast<std::size_t>(suffix.capacity) * dim;
-    attend_few(
-        row + (b - begin) * group, group, dim, head.scale,
-        {suffix.keys + offset, dim, suffix.values + offset, dim, static_cast<std::size_t>(suffix.length)});
+    attend_few(row + (b - begin) * group, group, dim, head.scale, suffix(b), suffix(b + 1));
   }
   for (std::size_t i = 0; i < rows; ++i) {
     const float factor = 1.0F / row[i].sum;

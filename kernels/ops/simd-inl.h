@@ -72,11 +72,11 @@ HWY_INLINE void axpy(FloatTag d, float a, const float* x, float* y, std::size_t 
   });
 }
 
-/// e^x within 2 ulp; 0 below -87, infinity above the largest float's logarithm, NaN for NaN.
-HWY_INLINE FloatVec exp(FloatTag d, FloatVec x) {
+/// Splits e^x into fraction * 2^n, fraction within 1 ulp.
+HWY_INLINE FloatVec exp_fraction(FloatTag d, FloatVec x, FloatVec& n) {
   // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, the first with zeros at its end so n * it is
   // exact.
-  const FloatVec n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504F)));
+  n = hn::Round(hn::Mul(x, hn::Set(d, 1.44269504F)));
   const FloatVec r =
       hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4F), hn::NegMulAdd(n, hn::Set(d, 0.693359375F), x));
   // e^r = 1 + r + r^2 q(r), q by interpolation at Chebyshev nodes.
@@ -85,11 +85,29 @@ HWY_INLINE FloatVec exp(FloatTag d, FloatVec x) {
   q = hn::MulAdd(q, r, hn::Set(d, 0.0416665542F));
   q = hn::MulAdd(q, r, hn::Set(d, 0.166665767F));
   q = hn::MulAdd(q, r, hn::Set(d, 0.5F));
-  const FloatVec fraction = hn::Add(hn::MulAdd(hn::Mul(r, r), q, r), hn::Set(d, 1.0F));
-  // 2^n as 2 * 2^(n-1), so that n = 128 fits. A product, not an addition to the exponent: NaN must survive.
+  return hn::Add(hn::MulAdd(hn::Mul(r, r), q, r), hn::Set(d, 1.0F));
+}
+
+/// fraction * 2^(n + bias - 127). A product, not an addition to the exponent: NaN must survive.
+HWY_INLINE FloatVec scale_by_power(FloatTag d, FloatVec fraction, FloatVec n, int bias) {
   const hn::RebindToSigned<FloatTag> di;
-  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, 126)));
-  const FloatVec y = hn::Mul(hn::Mul(fraction, hn::BitCast(d, exponent)), hn::Set(d, 2.0F));
+  const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(di, n), hn::Set(di, bias)));
+  return hn::Mul(fraction, hn::BitCast(d, exponent));
+}
+
+/// e^x for x <= 0 within 2 ulp; 0 below -87, NaN for NaN.
+HWY_INLINE FloatVec exp_nonpositive(FloatTag d, FloatVec x) {
+  FloatVec n;
+  const FloatVec fraction = exp_fraction(d, x, n);
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.0F)), scale_by_power(d, fraction, n, 127));
+}
+
+/// e^x within 2 ulp; 0 below -87, infinity above the largest float's logarithm, NaN for NaN.
+HWY_INLINE FloatVec exp(FloatTag d, FloatVec x) {
+  FloatVec n;
+  const FloatVec fraction = exp_fraction(d, x, n);
+  // 2^n as 2 * 2^(n-1), so that n = 128 fits.
+  const FloatVec y = hn::Mul(scale_by_power(d, fraction, n, 126), hn::Set(d, 2.0F));
   const FloatVec bounded = hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.0F)), y);
   return hn::IfThenElse(hn::Gt(x, hn::Set(d, 88.7228394F)),
                         hn::Set(d, std::numeric_limits<float>::infinity()), bounded);
@@ -114,7 +132,7 @@ HWY_INLINE void silu_and_slope(FloatTag d, FloatVec x, FloatVec& value, FloatVec
 
 /// log(1 + e^x) as max(x, 0) + log1p(e^-|x|), log1p(u) as 2 atanh(u / (2 + u)): no cancellation anywhere.
 HWY_INLINE FloatVec softplus(FloatTag d, FloatVec x) {
-  const FloatVec u = exp(d, hn::Neg(hn::Abs(x)));
+  const FloatVec u = exp_nonpositive(d, hn::Neg(hn::Abs(x)));
   const FloatVec s = hn::Div(u, hn::Add(u, hn::Set(d, 2.0F)));
   const FloatVec t = hn::Mul(s, s);
   FloatVec g = hn::Set(d, 0.116121646F);
@@ -170,7 +188,7 @@ HWY_INLINE void softmax(FloatTag d, float* x, std::size_t count) {
   FloatVec sums = hn::Zero(d);
   float sum = 0.0F;
   for_vectors(d, count, [&](std::size_t at, std::size_t n) HWY_ATTR {
-    const FloatVec weight = exp(d, hn::Sub(load_n(d, x + at, n), hn::Set(d, top)));
+    const FloatVec weight = exp_nonpositive(d, hn::Sub(load_n(d, x + at, n), hn::Set(d, top)));
     store_n(weight, d, x + at, n);
     if (n == step) sums = hn::Add(sums, weight);
   });
@@ -181,12 +199,42 @@ HWY_INLINE void softmax(FloatTag d, float* x, std::size_t count) {
   });
 }
 
-/// [sum of a's lanes, of b's, of c's, of e's], in four floats at `to`.
-HWY_INLINE void store_sums4(FloatTag d, FloatVec a, FloatVec b, FloatVec c, FloatVec e, float* to) {
-  HWY_ALIGN float sums[4] = {hn::GetLane(hn::SumOfLanes(d, a)), hn::GetLane(hn::SumOfLanes(d, b)),
-                             hn::GetLane(hn::SumOfLanes(d, c)), hn::GetLane(hn::SumOfLanes(d, e))};
-  std::copy_n(sums, 4, to);
+#if HWY_TARGET == HWY_SCALAR
+
+/// Writes the sums of the lanes of a, b, c and e.
+HWY_INLINE void store_sums(FloatTag /*d*/, FloatVec a, FloatVec b, FloatVec c, FloatVec e, float* to) {
+  to[0] = hn::GetLane(a);
+  to[1] = hn::GetLane(b);
+  to[2] = hn::GetLane(c);
+  to[3] = hn::GetLane(e);
 }
+
+#else
+
+/// Adds a vector's 128-bit blocks into one.
+template <class D, class V>
+HWY_INLINE hn::Vec<hn::FixedTag<float, 4> > sum_blocks(D d, V v) {
+  if constexpr (hn::MaxLanes(d) > 4) {
+    const hn::Half<D> half;
+    return sum_blocks(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  } else {
+    return v;
+  }
+}
+
+/// Writes the sums of the lanes of a, b, c and e.
+HWY_INLINE void store_sums(FloatTag d, FloatVec a, FloatVec b, FloatVec c, FloatVec e, float* to) {
+  const hn::RepartitionToWide<FloatTag> pairs;
+  const FloatVec ab = hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
+  const FloatVec ce = hn::Add(hn::InterleaveLower(d, c, e), hn::InterleaveUpper(d, c, e));
+  const auto ab2 = hn::BitCast(pairs, ab);
+  const auto ce2 = hn::BitCast(pairs, ce);
+  const FloatVec even = hn::BitCast(d, hn::InterleaveLower(pairs, ab2, ce2));
+  const FloatVec odd = hn::BitCast(d, hn::InterleaveUpper(pairs, ab2, ce2));
+  hn::StoreU(sum_blocks(d, hn::Add(even, odd)), hn::FixedTag<float, 4>(), to);
+}
+
+#endif
 
 }  // namespace tandem::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

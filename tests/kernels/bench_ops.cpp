@@ -1,6 +1,7 @@
 // Time of each op at the sizes of the bundled models, beside what this machine's arithmetic and memory allow:
 // `share` is the least possible time, by the larger of the two, over the time taken. Peaks are measured when
 // the program starts. One thread unless the name says otherwise.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -17,12 +18,32 @@
 #include "kernels/ops/rope.h"
 #include "kernels/ops/sampling.h"
 #include "kernels/ops/ssd.h"
-#include "tests/kernels/op_test.h"
 
 using namespace tandem;
-using test::Array;
 
 namespace {
+
+// Operands, aligned as a model's are. Kept until the next benchmark starts.
+class Operands {
+ public:
+  TensorView zeros(Shape shape) {
+    const TensorView view = memory_.scratch_tensor(shape);
+    std::fill_n(view.f32(), view.elements(), 0.0F);
+    return view;
+  }
+  TensorView random(Shape shape, float scale = 1.0F) {
+    const TensorView view = memory_.scratch_tensor(shape);
+    std::generate_n(view.f32(), view.elements(), [&] {
+      seed_ = seed_ * 6364136223846793005U + 1442695040888963407U;
+      return scale * (static_cast<float>(seed_ >> 40) * 0x1p-23F - 1.0F);
+    });
+    return view;
+  }
+
+ private:
+  Context memory_;
+  std::uint64_t seed_ = 1;
+};
 
 double seconds_of(const std::function<void()>& work) {
   double best = 1e9;
@@ -38,10 +59,10 @@ double seconds_of(const std::function<void()>& work) {
 double peak_flops() {
   static const double peak = [] {
     Context context;
-    Array w = Array::random(Shape{256, 256}, 1);
-    const PackedMatrix packed = PackedMatrix::pack(context, w, DType::F32);
-    Array x = Array::random(Shape{128, 256}, 2);
-    Array y(Shape{128, 256});
+    Operands operands;
+    const PackedMatrix packed = PackedMatrix::pack(context, operands.random({256, 256}), DType::F32);
+    const TensorView x = operands.random({128, 256});
+    const TensorView y = operands.zeros({128, 256});
     return 2.0 * 128 * 256 * 256 / seconds_of([&] { linear(context, x, packed, y); });
   }();
   return peak;
@@ -72,10 +93,10 @@ void bench_linear(benchmark::State& state, DType type) {
   const std::int64_t in = state.range(1);
   const std::int64_t out = state.range(2);
   Context context(static_cast<int>(state.range(3)));
-  Array w = Array::random(Shape{out, in}, 1);
-  const PackedMatrix packed = PackedMatrix::pack(context, w, type);
-  Array x = Array::random(Shape{rows, in}, 2);
-  Array y(Shape{rows, out});
+  Operands operands;
+  const PackedMatrix packed = PackedMatrix::pack(context, operands.random({out, in}), type);
+  const TensorView x = operands.random({rows, in});
+  const TensorView y = operands.zeros({rows, out});
   for (auto _ : state) linear(context, x, packed, y);
   report(state, 2.0 * static_cast<double>(rows * in * out), 0);
 }
@@ -101,24 +122,20 @@ constexpr std::int64_t kDim = 32;
 
 // What one layer's decode attention reads.
 struct Decoding {
-  Array keys, values, q, out;
-  std::vector<Array> caches;
+  SharedPrefix prefix;
+  TensorView q, out;
   std::vector<SuffixCache> suffixes;
 
-  Decoding(std::int64_t batch, std::int64_t prompt, std::int64_t own)
-      : keys(Array::random(Shape{kHeadsKv, prompt, kDim}, 1)),
-        values(Array::random(Shape{kHeadsKv, prompt, kDim}, 2)),
-        q(Array::random(Shape{batch, kHeads * kDim}, 3)),
-        out(Shape{batch, kHeads * kDim}) {
+  Decoding(Operands& operands, std::int64_t batch, std::int64_t prompt, std::int64_t own)
+      : prefix{operands.random({kHeadsKv, prompt, kDim}), operands.random({kHeadsKv, prompt, kDim})},
+        q(operands.random({batch, kHeads * kDim})),
+        out(operands.zeros({batch, kHeads * kDim})) {
     for (std::int64_t b = 0; b < batch; ++b) {
-      caches.push_back(Array::random(Shape{kHeadsKv, 512, kDim}, 4));
-      caches.push_back(Array::random(Shape{kHeadsKv, 512, kDim}, 5));
-      suffixes.push_back({caches[caches.size() - 2].data().data(), caches.back().data().data(), 512, own});
+      const TensorView keys = operands.random({kHeadsKv, 512, kDim});
+      suffixes.push_back({keys.f32(), operands.random(keys.shape()).f32(), 512, own});
     }
   }
-  void run(Context& context) {
-    decode_attention(context, q, {keys, values}, suffixes, kHeads, kHeadsKv, 0.18F, out);
-  }
+  void run(Context& context) { decode_attention(context, q, prefix, suffixes, kHeads, kHeadsKv, 0.18F, out); }
 };
 
 void bench_decode_attention(benchmark::State& state) {
@@ -127,8 +144,9 @@ void bench_decode_attention(benchmark::State& state) {
   const std::int64_t own = state.range(2);
   Context context(static_cast<int>(state.range(3)));
   // Several layers' worth, so that the private caches come from where they come from in a model.
+  Operands operands;
   std::vector<Decoding> layers;
-  for (int i = 0; i < 6; ++i) layers.emplace_back(batch, prompt, own);
+  for (int i = 0; i < 6; ++i) layers.emplace_back(operands, batch, prompt, own);
   std::size_t layer = 0;
   for (auto _ : state) layers[layer++ % layers.size()].run(context);
   report(state, 4.0 * static_cast<double>(batch * (prompt + own) * kHeads * kDim),
@@ -143,63 +161,55 @@ BENCHMARK(bench_decode_attention)
 void bench_causal_attention(benchmark::State& state) {
   const std::int64_t rows = state.range(0);
   Context context;
-  Array q = Array::random(Shape{rows, kHeads * kDim}, 1);
-  Array k = Array::random(Shape{rows, kHeadsKv * kDim}, 2);
-  Array v = Array::random(Shape{rows, kHeadsKv * kDim}, 3);
-  Array out(Shape{rows, kHeads * kDim});
+  Operands operands;
+  const TensorView q = operands.random({rows, kHeads * kDim});
+  const TensorView k = operands.random({rows, kHeadsKv * kDim});
+  const TensorView v = operands.random({rows, kHeadsKv * kDim});
+  const TensorView out = operands.zeros({rows, kHeads * kDim});
   for (auto _ : state) causal_attention(context, q, k, v, kHeads, kHeadsKv, 0.18F, out);
   report(state, 2.0 * static_cast<double>(rows * (rows + 1) * kHeads * kDim), 0);
 }
 BENCHMARK(bench_causal_attention)->Arg(64)->Arg(512);
 
-struct Recurrence {
-  std::int64_t rows, headdim, dstate;
-  Array x, b, c, log_decay, skip, y;
-  SsdOperands operands;
-  std::vector<Array> memory;
-  std::vector<float*> states;
-
-  Recurrence(std::int64_t rows_, std::int64_t headdim_, std::int64_t dstate_)
-      : rows(rows_),
-        headdim(headdim_),
-        dstate(dstate_),
-        x(Array::random(Shape{rows, kHeads * headdim}, 1)),
-        b(Array::random(Shape{rows, kHeads * dstate}, 2)),
-        c(Array::random(Shape{rows, kHeads * dstate}, 3)),
-        log_decay(Shape{rows, kHeads}, -0.1F),
-        skip(Array::random(Shape{kHeads}, 5)),
-        y(Shape{rows, kHeads * headdim}) {
-    operands = {kHeads, headdim, dstate, kHeads, kHeads, kHeads, x, b, c, log_decay, {}, skip};
-  }
-  Recurrence(const Recurrence&) = delete;
-};
+SsdOperands recurrence(Operands& operands, std::int64_t rows, std::int64_t dstate) {
+  SsdOperands o = {kHeads, kDim, dstate, kHeads, kHeads, kHeads, {}, {}, {}, {}, {}, {}};
+  o.x = operands.random({rows, kHeads * kDim});
+  o.b = operands.random({rows, kHeads * dstate});
+  o.c = operands.random({rows, kHeads * dstate});
+  o.log_decay = operands.zeros({rows, kHeads});
+  std::fill_n(o.log_decay.f32(), rows * kHeads, -0.1F);
+  o.skip = operands.random({kHeads});
+  return o;
+}
 
 void bench_ssd_step(benchmark::State& state) {
+  const std::int64_t batch = state.range(0);
+  const std::int64_t dstate = state.range(1);
   Context context;
-  Recurrence r(state.range(0), 32, state.range(1));
-  // The states of six layers take turns.
-  constexpr std::size_t kLayers = 6;
-  std::vector<std::vector<float*>> states(kLayers);
-  for (auto& layer : states) {
-    for (std::int64_t i = 0; i < r.rows; ++i) {
-      r.memory.emplace_back(Shape{kHeads, r.headdim, r.dstate});
-      layer.push_back(r.memory.back().data().data());
-    }
+  Operands operands;
+  const SsdOperands o = recurrence(operands, batch, dstate);
+  const TensorView y = operands.zeros({batch, kHeads * kDim});
+  std::vector<std::vector<float*>> layers(6);  // whose states take turns
+  for (auto& states : layers) {
+    for (std::int64_t i = 0; i < batch; ++i) states.push_back(operands.zeros({kHeads, kDim, dstate}).f32());
   }
   std::size_t layer = 0;
-  for (auto _ : state) ssd_step(context, r.operands, states[layer++ % kLayers], r.y);
-  const double elements = static_cast<double>(r.rows * kHeads * r.headdim * r.dstate);
+  for (auto _ : state) ssd_step(context, o, layers[layer++ % layers.size()], y);
+  const auto elements = static_cast<double>(batch * kHeads * kDim * dstate);
   report(state, 5.0 * elements, 8.0 * elements);
 }
 BENCHMARK(bench_ssd_step)->ArgNames({"B", "N"})->ArgsProduct({{1, 64, 256}, {16, 32, 64}});
 
 void bench_ssd_scan(benchmark::State& state) {
-  Context context;
-  Recurrence r(state.range(0), 32, 32);
-  Array memory(Shape{kHeads, 32, 32});
+  const std::int64_t rows = state.range(0);
   const std::int64_t chunk = state.range(1);
-  for (auto _ : state) ssd_scan(context, r.operands, memory, chunk, r.y);
-  report(state, static_cast<double>(r.rows * kHeads * (2 * chunk * (32 + 32) + 4 * 32 * 32)), 0);
+  Context context;
+  Operands operands;
+  const SsdOperands o = recurrence(operands, rows, 32);
+  const TensorView memory = operands.zeros({kHeads, kDim, 32});
+  const TensorView y = operands.zeros({rows, kHeads * kDim});
+  for (auto _ : state) ssd_scan(context, o, memory, chunk, y);
+  report(state, static_cast<double>(rows * kHeads * (2 * chunk * (kDim + 32) + 4 * kDim * 32)), 0);
 }
 BENCHMARK(bench_ssd_scan)->ArgNames({"T", "chunk"})->ArgsProduct({{512}, {32, 64, 128}});
 
@@ -209,7 +219,8 @@ void bench_sample(benchmark::State& state) {
   const SamplingRule rule{0.8F, static_cast<int>(state.range(2)),
                           static_cast<float>(state.range(3)) / 100.0F};
   Context context;
-  Array logits = Array::random(Shape{batch, vocab}, 1, 3.0F);
+  Operands operands;
+  const TensorView logits = operands.random({batch, vocab}, 8.0F);
   const std::vector<float> uniforms(static_cast<std::size_t>(batch), 0.4F);
   std::vector<std::int32_t> tokens(uniforms.size());
   std::vector<float> logprobs(uniforms.size());
@@ -221,45 +232,48 @@ BENCHMARK(bench_sample)
     ->ArgsProduct({{64}, {103}, {0}, {100, 95}})
     ->ArgsProduct({{1}, {128256}, {0, 50}, {100, 95}});
 
-// Ops whose cost is their traffic: [64, C] in and out.
-void bench_pointwise(benchmark::State& state, const std::function<void(Context&, Array&, Array&)>& op,
+void bench_pointwise(benchmark::State& state, const std::function<void(Context&, TensorView, TensorView)>& op,
                      std::int64_t channels) {
   Context context;
-  Array x = Array::random(Shape{64, channels}, 1);
-  Array y = Array::random(Shape{64, channels}, 2);
+  Operands operands;
+  const TensorView x = operands.random({64, channels});
+  const TensorView y = operands.random({64, channels});
   for (auto _ : state) op(context, x, y);
-  report(state, 0, 0);
 }
-std::vector<float> frequencies(kDim / 2, 0.1F);
-std::vector<std::int32_t> positions(64, 700);
-Array weight(Shape{512}, 1.0F);
+const std::vector<float> kFrequencies(kDim / 2, 0.1F);
+const std::vector<std::int32_t> kPositions(64, 700);
+const std::vector<float> kWeight(512, 1.0F);
+TensorView weight(std::int64_t channels) {
+  return {const_cast<float*>(kWeight.data()), Shape{channels}};
+}
 BENCHMARK_CAPTURE(
-    bench_pointwise, rms_norm_128,
-    [](Context& c, Array& x, Array& y) { rms_norm(c, x, weight.view().rows(0, 128), 1e-5F, y); }, 128);
+    bench_pointwise, rms_norm,
+    [](Context& c, TensorView x, TensorView y) { rms_norm(c, x, weight(128), 1e-5F, y); }, 128);
 BENCHMARK_CAPTURE(
-    bench_pointwise, swiglu_384, [](Context& c, Array& x, Array& y) { swiglu(c, x, y, y); }, 384);
+    bench_pointwise, gated_group_norm,
+    [](Context& c, TensorView x, TensorView y) { gated_group_norm(c, y, x, weight(128), kDim, 1e-5F); }, 128);
 BENCHMARK_CAPTURE(
-    bench_pointwise, add_128, [](Context& c, Array& x, Array& y) { add(c, x, y); }, 128);
+    bench_pointwise, swiglu, [](Context& c, TensorView x, TensorView y) { swiglu(c, x, x, y); }, 384);
 BENCHMARK_CAPTURE(
-    bench_pointwise, rope_192, [](Context& c, Array& x, Array&) { rope(c, x, 6, positions, frequencies); },
-    192);
+    bench_pointwise, add, [](Context& c, TensorView x, TensorView y) { add(c, x, y); }, 128);
 BENCHMARK_CAPTURE(
-    bench_pointwise, log_decay_4, [](Context& c, Array& x, Array& y) { discrete_log_decay(c, x, y); }, 4);
+    bench_pointwise, rope,
+    [](Context& c, TensorView x, TensorView) { rope(c, x, 6, kPositions, kFrequencies); }, 192);
+BENCHMARK_CAPTURE(
+    bench_pointwise, log_decay, [](Context& c, TensorView x, TensorView y) { discrete_log_decay(c, x, y); },
+    4);
 
 void bench_conv_step(benchmark::State& state) {
+  constexpr std::int64_t kChannels = 384;
   Context context;
-  const std::int64_t channels = 384;
-  Array x = Array::random(Shape{64, channels}, 1);
-  Array y(Shape{64, channels});
-  Array taps = Array::random(Shape{channels, 4}, 2);
-  std::vector<Array> memory;
+  Operands operands;
+  const TensorView x = operands.random({64, kChannels});
+  const TensorView y = operands.zeros({64, kChannels});
+  const TensorView taps = operands.random({kChannels, 4});
   std::vector<float*> windows;
-  for (int i = 0; i < 64; ++i) {
-    memory.emplace_back(Shape{3, channels});
-    windows.push_back(memory.back().data().data());
-  }
+  for (int i = 0; i < 64; ++i) windows.push_back(operands.zeros({3, kChannels}).f32());
   for (auto _ : state) causal_conv_step(context, x, taps, {}, ConvActivation::Silu, windows, y);
-  report(state, 0, static_cast<double>(64 * channels * 4 * 8));
+  report(state, 0, static_cast<double>(64 * kChannels * 4 * 8));
 }
 BENCHMARK(bench_conv_step);
 
