@@ -1,12 +1,10 @@
 // oneDNN runs each product on the thread that calls it: our pool shares the work, OpenMP never does.
 #include "kernels/ops/matmul.h"
 
-#include <array>
+#include <algorithm>
+#include <functional>
+#include <iterator>
 #include <map>
-#include <mutex>
-#include <shared_mutex>
-#include <tuple>
-#include <unordered_map>
 #include <vector>
 
 #include <omp.h>
@@ -22,6 +20,7 @@ using dnnl::memory;
 constexpr std::int64_t kPanelBytes = 512 * 1024;  // of f32 weights: half an L2 cache
 constexpr std::int64_t kPanelStep = 64;           // columns of the widest block oneDNN packs
 constexpr std::int64_t kRowBlock = 128;
+constexpr std::int64_t kRowStep = 8;
 constexpr std::int64_t kPlanRows = 64;  // the packed layout is the one chosen for this many rows
 constexpr double kFlopsPerNs = 150;
 constexpr double kBytesPerNs = 20;
@@ -50,16 +49,23 @@ memory::data_type dnnl_type(DType dtype) {
   return dtype == DType::BF16 ? memory::data_type::bf16 : memory::data_type::f32;
 }
 
+struct ProductShape {
+  std::int64_t rows = 0;
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+  DType dtype = DType::F32;
+  bool accumulate = false;
+  auto operator<=>(const ProductShape&) const = default;
+};
+
 // x and y dense: with rows further apart oneDNN falls back to its slow reference loops.
-dnnl::matmul::primitive_desc plan(std::int64_t rows, const memory::desc& weight, DType dtype,
-                                  bool accumulate) {
+dnnl::matmul::primitive_desc plan(const ProductShape& shape, const memory::desc& weight) {
   this_threads_stream();  // one OpenMP thread
-  const auto dims = weight.dims();
-  const memory::desc x({rows, dims[0]}, dnnl_type(dtype), memory::format_tag::ab);
-  const memory::desc y({rows, dims[1]}, memory::data_type::f32, memory::format_tag::ab);
+  const memory::desc x({shape.rows, shape.in}, dnnl_type(shape.dtype), memory::format_tag::ab);
+  const memory::desc y({shape.rows, shape.out}, memory::data_type::f32, memory::format_tag::ab);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);  // the library's own is not thread-safe
-  if (accumulate) {
+  if (shape.accumulate) {
     dnnl::post_ops add;
     add.append_sum(1.0F);
     attributes.set_post_ops(add);
@@ -67,42 +73,39 @@ dnnl::matmul::primitive_desc plan(std::int64_t rows, const memory::desc& weight,
   return {dnnl::matmul::desc(x, weight, y), attributes, engine()};
 }
 
-// A compiled product of one shape.
-struct Product {
+// A compiled product of one shape, with the handles and scratch memory it runs with; confined to a thread.
+class Product {
+ public:
   explicit Product(const dnnl::matmul::primitive_desc& description)
-      : primitive(description),
-        x(description.src_desc()),
-        weight(description.weights_desc()),
-        y(description.dst_desc()),
-        scratchpad(description.scratchpad_desc()) {}
-  dnnl::matmul primitive;
-  memory::desc x, weight, y, scratchpad;
+      : primitive_(description),
+        x_(description.src_desc(), engine(), nullptr),
+        y_(description.dst_desc(), engine(), nullptr),
+        scratchpad_(description.scratchpad_desc(), engine()) {}
 
-  void run(const void* x_data, const void* weight_data, float* y_data, void* scratch_data) const {
-    const auto wrap = [](const memory::desc& desc, const void* data) {
-      return memory(desc, engine(), const_cast<void*>(data));
-    };
-    primitive.execute(this_threads_stream(), {{DNNL_ARG_SRC, wrap(x, x_data)},
-                                              {DNNL_ARG_WEIGHTS, wrap(weight, weight_data)},
-                                              {DNNL_ARG_DST, wrap(y, y_data)},
-                                              {DNNL_ARG_SCRATCHPAD, wrap(scratchpad, scratch_data)}});
+  void run(const void* x, const memory& weight, float* y) {
+    x_.set_data_handle(const_cast<void*>(x));
+    y_.set_data_handle(y);
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, x_.get()},
+                                         {DNNL_ARG_WEIGHTS, weight.get()},
+                                         {DNNL_ARG_DST, y_.get()},
+                                         {DNNL_ARG_SCRATCHPAD, scratchpad_.get()}};
+    const dnnl_status_t status = dnnl_primitive_execute(primitive_.get(), this_threads_stream().get(),
+                                                        std::size(arguments), arguments);
+    TANDEM_CHECK(status == dnnl_success, "dnnl_primitive_execute: status " + std::to_string(status));
   }
+
+ private:
+  dnnl::matmul primitive_;
+  memory x_, y_, scratchpad_;
 };
 
-// Compiled products by shape, shared by all threads, never dropped: a program meets few shapes.
-const Product& product(std::int64_t rows, const memory::desc& weight, DType dtype, bool accumulate) {
-  using Key = std::array<std::int64_t, 5>;
-  static std::map<Key, Product> products;
-  static std::shared_mutex mutex;
-  const auto dims = weight.dims();
-  const Key key = {rows, dims[0], dims[1], static_cast<std::int64_t>(dtype), accumulate};
-  {
-    const std::shared_lock lock(mutex);
-    const auto found = products.find(key);
-    if (found != products.end()) return found->second;
-  }
-  const std::unique_lock lock(mutex);
-  return products.try_emplace(key, plan(rows, weight, dtype, accumulate)).first->second;
+// This thread's products, never dropped: a program meets few shapes. The machine code behind them is shared,
+// by oneDNN's own cache.
+Product& product(const ProductShape& shape, const memory& weight) {
+  thread_local std::map<ProductShape, Product> products;
+  auto found = products.find(shape);
+  if (found == products.end()) found = products.try_emplace(shape, plan(shape, weight.get_desc())).first;
+  return found->second;
 }
 
 // Columns [begin, begin + width) of W^T.
@@ -120,7 +123,7 @@ std::int64_t panel_width(std::int64_t out, std::int64_t in) {
 Panel pack_panel(const TensorView& weight, std::int64_t begin, std::int64_t width, DType type) {
   const std::int64_t in = weight.extent(1);
   const memory::desc any({in, width}, dnnl_type(type), memory::format_tag::any);
-  const memory::desc packed = plan(kPlanRows, any, type, false).weights_desc();
+  const memory::desc packed = plan({kPlanRows, in, width, type}, any).weights_desc();
   const memory::desc plain({in, width}, dnnl_type(weight.dtype()), memory::dims{1, in});
   Panel panel{begin, width, memory(packed, engine())};
   memory from(plain, engine(),
@@ -234,7 +237,20 @@ const char* dense_input(Context& context, const TensorView& x, DType dtype) {
 // Rows of x that one chunk takes: all of a small batch, unless too few panels would leave threads idle.
 std::int64_t row_block(std::int64_t rows, std::int64_t panels, int threads) {
   const std::int64_t shares = threads == 1 ? 1 : (2 * threads + panels - 1) / panels;
-  return std::min({rows, kRowBlock, std::max<std::int64_t>(8, (rows + shares - 1) / shares)});
+  return std::min({rows, kRowBlock, round_up((rows + shares - 1) / shares, kRowStep)});
+}
+
+// y = or += x W^T for dense rows and one panel: a multiple of eight rows, then the rest, so that a batch that
+// shrinks row by row needs few shapes.
+void multiply(const char* x, const Panel& panel, ProductShape shape, float* y) {
+  std::int64_t left = shape.rows;
+  while (left > 0) {
+    shape.rows = left >= kRowStep ? left / kRowStep * kRowStep : left;
+    product(shape, panel.packed).run(x, panel.packed, y);
+    x += shape.rows * shape.in * element_bytes(shape.dtype);
+    y += shape.rows * shape.out;
+    left -= shape.rows;
+  }
 }
 
 // y = or += product, row by row
@@ -271,35 +287,19 @@ void linear(Context& context, TensorView x, const PackedMatrix& weight, TensorVi
   // One panel and dense rows: straight into y. Else each product is made aside and put in place.
   const bool direct = rows == 1 || (panels == 1 && y.stride(0) == w.out);
 
-  // At most four shapes: whole or last row block, whole or last panel.
-  const Product* products[2][2];
-  std::size_t scratchpad_bytes = 0;
-  for (const bool last_rows : {false, true}) {
-    for (const bool last_panel : {false, true}) {
-      const std::int64_t height = last_rows ? rows - (blocks - 1) * block : block;
-      const Panel& panel = last_panel ? w.panels.back() : w.panels.front();
-      const Product*& compiled = products[last_rows][last_panel];
-      compiled = &product(height, panel.packed.get_desc(), w.dtype, direct && accumulate);
-      scratchpad_bytes = std::max(scratchpad_bytes, compiled->scratchpad.get_size());
-    }
-  }
-  const std::int64_t scratchpad = round_up(static_cast<std::int64_t>(scratchpad_bytes), 64) / 4;
-  const std::int64_t aside = direct ? 0 : round_up(block * w.panels.front().width, 16);
-  float* scratch = context.scratch((scratchpad + aside) * panels * blocks);
+  const std::int64_t aside = direct ? 0 : block * w.panels.front().width;
+  float* scratch = context.scratch(aside * panels * blocks);
   const double total_ns = product_ns(rows, w.in, w.out, w.in * w.out * element_bytes(w.dtype));
   parallel_over(context, panels * blocks, total_ns / static_cast<double>(panels * blocks),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
-                    const std::int64_t p = i / blocks;
+                    const Panel& panel = w.panels[static_cast<std::size_t>(i / blocks)];
                     const std::int64_t first = i % blocks * block;
-                    const Panel& panel = w.panels[static_cast<std::size_t>(p)];
-                    const Product& compiled = *products[i % blocks + 1 == blocks][p + 1 == panels];
                     const TensorView out =
                         y.columns(panel.begin, panel.width).rows(first, std::min(block, rows - first));
-                    float* own = scratch + i * (scratchpad + aside);
-                    float* to = direct ? out.f32() : own + scratchpad;
-                    compiled.run(input + first * w.in * element_bytes(w.dtype),
-                                 panel.packed.get_data_handle(), to, own);
+                    float* to = direct ? out.f32() : scratch + i * aside;
+                    multiply(input + first * w.in * element_bytes(w.dtype), panel,
+                             {out.extent(0), w.in, panel.width, w.dtype, direct && accumulate}, to);
                     if (!direct) put(to, panel.width, accumulate, out);
                   }
                 });
