@@ -1,4 +1,6 @@
 // tandem-cli run: one problem, completions printed as they finish, then votes and rates.
+#include <algorithm>
+#include <atomic>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -28,40 +30,31 @@ struct Options {
 /// What one model did.
 struct SideResult {
   std::string model;
-  std::vector<SessionCompletion> completions;  // as they finished
+  std::vector<SessionCompletion> completions;  // by index
   ProblemTiming timing;
 };
 
+/// Prints completions as they finish, and progress between them.
 class RunPrinter final : public RunObserver {
  public:
   RunPrinter(const EvaluateRequest& request, bool graded, bool json)
-      : m_graded(graded), m_json(json), m_progress("completions", total(request)) {
-    for (const auto& model : request.models) m_sides.push_back({model->info().name, {}, {}});
-  }
+      : m_request(request),
+        m_graded(graded),
+        m_json(json),
+        m_progress("completions",
+                   static_cast<std::int64_t>(request.models.size()) * request.settings.completions) {}
 
   void on_step(int /*side*/, const StepSample& sample, std::span<const TokenEvent> /*tokens*/) override {
     m_progress.update(m_done, fmt::format("{:.0f} tokens/s", sample.occupied / sample.step_s));
   }
   void on_completion(int side, const SessionCompletion& row) override {
-    const std::lock_guard lock(m_mutex);
     ++m_done;
-    SideResult& result = m_sides[static_cast<std::size_t>(side)];
-    result.completions.push_back(row);
-    if (!m_json) print(result.model, row);
+    if (!m_json) print(m_request.models[static_cast<std::size_t>(side)]->info().name, row);
   }
-  void on_problem_done(int side, const ProblemTiming& timing) override {
-    m_sides[static_cast<std::size_t>(side)].timing = timing;
-  }
-
-  const std::vector<SideResult>& sides() const { return m_sides; }
-  void finish() { m_progress.clear(); }
 
  private:
-  static std::int64_t total(const EvaluateRequest& request) {
-    return static_cast<std::int64_t>(request.models.size()) * request.settings.completions;
-  }
-
   void print(const std::string& model, const SessionCompletion& row) {
+    const std::lock_guard lock(m_mutex);
     const Completion& completion = row.completion;
     const char* verdict = is_cut(completion.finish) ? "cut"
                           : !m_graded               ? "done"
@@ -74,13 +67,35 @@ class RunPrinter final : public RunObserver {
     std::fflush(stdout);
   }
 
+  const EvaluateRequest& m_request;
   const bool m_graded;
   const bool m_json;
   Progress m_progress;
   std::mutex m_mutex;
   std::atomic<std::int64_t> m_done = 0;
-  std::vector<SideResult> m_sides;
 };
+
+/// What the session now holds of the problem, for each model of the request.
+Result<std::vector<SideResult>> readBack(const EvaluateRequest& request, const Problem& problem,
+                                         Session& session) {
+  TANDEM_TRY(const std::int64_t problemId, session.add_problem(request.set, problem));
+  TANDEM_TRY(const auto runs, session.runs());
+  std::vector<SideResult> sides;
+  for (const auto& model : request.models) {
+    TANDEM_TRY(const std::int64_t modelId, session.add_model(model->info()));
+    const auto run = std::find_if(runs.begin(), runs.end(),
+                                  [modelId](const SessionRun& r) { return r.model_id == modelId; });
+    TANDEM_CHECK(run != runs.end(), "evaluate() left a model without a run");
+    SideResult side;
+    side.model = model->info().name;
+    TANDEM_TRY(side.completions, session.completions(run->id, problemId));
+    TANDEM_TRY(const auto timings, session.timings(run->id));
+    for (const ProblemTiming& timing : timings)
+      if (timing.problem_id == problemId) side.timing = timing;
+    sides.push_back(std::move(side));
+  }
+  return sides;
+}
 
 /// The answers voted for, the most votes first.
 struct VoteCount {
@@ -189,21 +204,23 @@ int runRun(const Options& options) {
   if (!session) return fail(session.error());
 
   const bool graded = !options.set.empty() || !options.answer.empty();
-  RunPrinter printer(request, graded, options.json);
-  const Status status = evaluate(request, **session, &printer, interrupt.token());
-  printer.finish();
-  if (!status) return fail(status.error());
+  {
+    RunPrinter printer(request, graded, options.json);
+    if (const Status status = evaluate(request, **session, &printer, interrupt.token()); !status)
+      return fail(status.error());
+  }
   const Problem& problem = request.set.problems[static_cast<std::size_t>(options.index)];
+  const auto sides = readBack(request, problem, **session);
+  if (!sides) return fail(sides.error());
   if (options.json) {
     nlohmann::json json = {{"question", problem.question}, {"models", nlohmann::json::array()}};
     if (graded) json["answer"] = problem.answer;
-    for (const SideResult& side : printer.sides())
-      json["models"].push_back(sideJson(side, request.set.kind, graded));
+    for (const SideResult& side : *sides) json["models"].push_back(sideJson(side, request.set.kind, graded));
     printJson(json);
   } else {
     fmt::print("\n{}\n", problem.question);
     if (graded) fmt::print("The answer is {}.\n", problem.answer);
-    for (const SideResult& side : printer.sides()) printSide(side, request.set.kind, graded);
+    for (const SideResult& side : *sides) printSide(side, request.set.kind, graded);
   }
   return interrupt.token().stop_requested() ? 1 : 0;
 }
