@@ -23,6 +23,8 @@ int main(int argc, char** argv) {
   addSessionCommand(app, action);
   addCorpusCommand(app, action);
   addTokenizerCommand(app, action);
+  addTrainCommand(app, action);
+  addDistilCommand(app, action);
   try {
     app.parse(argc, argv);
     if (action) return action();

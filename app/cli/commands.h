@@ -19,6 +19,8 @@ void addCaptureCommand(CLI::App& app, Action& action);
 void addGradeCommand(CLI::App& app, Action& action);
 void addCorpusCommand(CLI::App& app, Action& action);
 void addTokenizerCommand(CLI::App& app, Action& action);
+void addTrainCommand(CLI::App& app, Action& action);
+void addDistilCommand(CLI::App& app, Action& action);
 void addBenchCommand(CLI::App& app, Action& action);
 void addSessionCommand(CLI::App& app, Action& action);
 

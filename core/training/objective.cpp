@@ -1,0 +1,208 @@
+#include "core/training/objective.h"
+
+#include <algorithm>
+
+#include "core/mixing/capture.h"
+#include "core/training/trainable_ssm.h"
+#include "kernels/ops/loss.h"
+#include "kernels/ops/norm.h"
+
+namespace tandem::training {
+namespace {
+
+std::span<const std::int32_t> sequence(const Batch& batch, std::int64_t index) {
+  return std::span(batch.ids).subspan(static_cast<std::size_t>(index * batch.shape.seqlen),
+                                      static_cast<std::size_t>(batch.shape.seqlen));
+}
+
+/// The layer's recurrent mixer, or null where the student keeps attention.
+TrainableSsm* recurrent_mixer(TrainableModel& model, std::int64_t layer) {
+  return dynamic_cast<TrainableSsm*>(&model.mixer(layer));
+}
+
+/// Goals that train layers one by one touch the recurrent mixers alone: what is around them is the teacher's.
+class LayerObjective : public Objective {
+ public:
+  LayerObjective(std::shared_ptr<const Model> teacher, std::int64_t accumulate)
+      : teacher_(std::move(teacher)), accumulate_(accumulate), distances_(teacher_->info().layers.size()) {}
+
+  void select_parameters(TrainableModel& model) const override {
+    for (Parameter& parameter : model.parameters().all()) {
+      const std::string& name = parameter.parts.front().name;
+      parameter.trainable =
+          name.find(".mixer.") != std::string::npos || name.find(".mamba.") != std::string::npos;
+    }
+  }
+  std::vector<double> take_distances() override {
+    return std::exchange(distances_, std::vector<double>(distances_.size()));
+  }
+
+ protected:
+  const Model& teacher() const { return *teacher_; }
+  std::int64_t micro_batches() const { return accumulate_; }
+  void add_distance(std::int64_t layer, double distance) {
+    distances_[static_cast<std::size_t>(layer)] += distance;
+  }
+
+ private:
+  std::shared_ptr<const Model> teacher_;
+  std::int64_t accumulate_;
+  std::vector<double> distances_;
+};
+
+class TokenObjective final : public Objective {
+ public:
+  double accumulate(Context& context, TrainableModel& model, const Batch& batch) override {
+    const TensorView logits = model.forward(context, batch.shape, batch.ids);
+    const double loss = cross_entropy_loss(context, logits, batch.targets, batch.weights, logits);
+    model.backward(context, logits);
+    return loss;
+  }
+};
+
+class MatrixObjective final : public LayerObjective {
+ public:
+  using LayerObjective::LayerObjective;
+
+  double accumulate(Context& context, TrainableModel& model, const Batch& batch) override {
+    double loss = 0;
+    for (std::int64_t s = 0; s < batch.shape.sequences; ++s) {
+      const auto captured = capture(teacher(), sequence(batch, s), {}, context);
+      TANDEM_CHECK(captured.ok(), captured.error().message);
+      for (const LayerMatrices& layer : captured->layers) {
+        TrainableSsm* mixer = recurrent_mixer(model, layer.layer);
+        if (mixer == nullptr) continue;
+        const auto heads = static_cast<double>(layer.matrix.shape()[0]);
+        const double weight = 1.0 / (heads * static_cast<double>(batch.shape.sequences * micro_batches()));
+        const double distance = align(context, model, *mixer, layer, static_cast<float>(weight));
+        add_distance(layer.layer, distance);
+        loss += distance;
+      }
+    }
+    return loss;
+  }
+
+ private:
+  double align(Context& context, TrainableModel& model, TrainableSsm& mixer, const LayerMatrices& wanted,
+               float weight) {
+    const TensorView normed = normed_.get(wanted.input.shape());
+    const TensorView m = m_.get(wanted.matrix.shape());
+    rms_norm(context, wanted.input, model.input_norm(wanted.layer).value, model.config().block_norm_eps,
+             normed);
+    mixer.matrices(context, normed, m);
+    const double distance = frobenius_loss(context, m, wanted.matrix, weight, m);
+    mixer.matrices_backward(context, normed, m, d_normed_.get(normed.shape()));
+    return distance;
+  }
+  Activation normed_, m_, d_normed_;
+};
+
+/// The teacher's layer inputs and mixer outputs, one sequence after the other.
+class HiddenCollector final : public Model::LayerObserver {
+ public:
+  HiddenCollector(std::vector<Tensor>& inputs, std::vector<Tensor>& outputs, const Batch& batch,
+                  std::int64_t sequence, std::int64_t width)
+      : inputs_(inputs), outputs_(outputs), batch_(batch), sequence_(sequence), width_(width) {}
+
+  void on_layer(std::int64_t layer, const Mixer& /*mixer*/, TensorView input, TensorView /*normed*/,
+                TensorView output) override {
+    store(inputs_[static_cast<std::size_t>(layer)], input);
+    store(outputs_[static_cast<std::size_t>(layer)], output);
+  }
+
+ private:
+  void store(Tensor& all, const TensorView& rows) const {
+    if (all.elements() != batch_.shape.rows() * width_) all = Tensor({batch_.shape.rows(), width_});
+    std::copy_n(rows.f32(), rows.elements(), all.view().row(sequence_ * batch_.shape.seqlen));
+  }
+  std::vector<Tensor>& inputs_;
+  std::vector<Tensor>& outputs_;
+  const Batch& batch_;
+  std::int64_t sequence_;
+  std::int64_t width_;
+};
+
+class HiddenObjective final : public LayerObjective {
+ public:
+  HiddenObjective(std::shared_ptr<const Model> teacher, std::int64_t accumulate)
+      : LayerObjective(std::move(teacher), accumulate),
+        inputs_(this->teacher().info().layers.size()),
+        outputs_(inputs_.size()) {}
+
+  double accumulate(Context& context, TrainableModel& model, const Batch& batch) override {
+    Tensor last_logits({1, teacher().info().vocab});
+    for (std::int64_t s = 0; s < batch.shape.sequences; ++s) {
+      HiddenCollector collector(inputs_, outputs_, batch, s, teacher().info().d_model);
+      teacher().prefill(context, sequence(batch, s), nullptr, last_logits, &collector);
+    }
+    const std::vector<float> weights(static_cast<std::size_t>(batch.shape.rows()),
+                                     1.0F / static_cast<float>(batch.shape.rows() * micro_batches()));
+    double loss = 0;
+    for (std::int64_t l = 0; l < model.layers(); ++l) {
+      TrainableSsm* mixer = recurrent_mixer(model, l);
+      if (mixer == nullptr) continue;
+      const Tensor& input = inputs_[static_cast<std::size_t>(l)];
+      const TensorView normed = normed_.get(input.shape());
+      const TensorView out = out_.get(input.shape());
+      rms_norm(context, input, model.input_norm(l).value, model.config().block_norm_eps, normed);
+      mixer->forward(context, batch.shape, normed, out);
+      const double distance = l2_loss(context, out, outputs_[static_cast<std::size_t>(l)], weights, out);
+      mixer->backward(context, batch.shape, normed, out, d_normed_.get(input.shape()));
+      add_distance(l, distance);
+      loss += distance;
+    }
+    return loss;
+  }
+
+ private:
+  std::vector<Tensor> inputs_, outputs_;  // per layer
+  Activation normed_, out_, d_normed_;
+};
+
+class LogitObjective final : public Objective {
+ public:
+  LogitObjective(std::shared_ptr<const Model> teacher, KlDirection direction)
+      : teacher_(std::move(teacher)), direction_(direction) {}
+
+  double accumulate(Context& context, TrainableModel& model, const Batch& batch) override {
+    const TensorView wanted = wanted_.get({batch.shape.rows(), teacher_->info().vocab});
+    for (std::int64_t s = 0; s < batch.shape.sequences; ++s)
+      teacher_->prefill(context, sequence(batch, s), nullptr,
+                        wanted.rows(s * batch.shape.seqlen, batch.shape.seqlen));
+    const TensorView logits = model.forward(context, batch.shape, batch.ids);
+    const double loss = kl_loss(context, logits, wanted, direction_, batch.weights, logits);
+    model.backward(context, logits);
+    return loss;
+  }
+
+ private:
+  std::shared_ptr<const Model> teacher_;
+  KlDirection direction_;
+  Activation wanted_;
+};
+
+}  // namespace
+
+void Objective::select_parameters(TrainableModel& model) const {
+  for (Parameter& parameter : model.parameters().all()) parameter.trainable = true;
+}
+
+std::unique_ptr<Objective> make_objective(Goal goal, std::shared_ptr<const Model> teacher,
+                                          std::int64_t accumulate) {
+  TANDEM_CHECK(goal == Goal::Tokens || teacher != nullptr, std::string(goal_name(goal)) + " needs a teacher");
+  switch (goal) {
+    case Goal::Tokens:
+      break;
+    case Goal::Matrices:
+      return std::make_unique<MatrixObjective>(std::move(teacher), accumulate);
+    case Goal::Hidden:
+      return std::make_unique<HiddenObjective>(std::move(teacher), accumulate);
+    case Goal::Logits:
+      return std::make_unique<LogitObjective>(std::move(teacher), KlDirection::Forward);
+    case Goal::LogitsReverse:
+      return std::make_unique<LogitObjective>(std::move(teacher), KlDirection::Reverse);
+  }
+  return std::make_unique<TokenObjective>();
+}
+
+}  // namespace tandem::training

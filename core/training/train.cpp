@@ -1,0 +1,292 @@
+#include "core/training/train.h"
+
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/file.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/training/adamw.h"
+#include "core/training/objective.h"
+#include "core/training/student_start.h"
+#include "core/training/trainable_model.h"
+
+namespace tandem::training {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kRecipe = "recipe.json";
+constexpr const char* kCheckpoint = "training.safetensors";
+constexpr const char* kLog = "log.jsonl";
+constexpr const char* kPosition = "position";  // stage, step, tokens in two words
+constexpr std::int64_t kPlaceWords = 4;
+constexpr std::int64_t kMaxLogBytes = std::int64_t{1} << 32;
+constexpr std::uint64_t kWeightStream = 1;  // of the recipe's seed
+
+Status write_text(const fs::path& path, std::string_view text) {
+  return write_file(path.string(), std::span(&text, 1));
+}
+
+/// A run's place: stage, and updates done in it.
+struct Position {
+  std::int64_t stage = 0;
+  std::int64_t step = 0;
+  std::int64_t tokens = 0;  // of all updates so far
+};
+
+std::string log_line(const TrainingUpdate& update) {
+  nlohmann::ordered_json line;
+  line["stage"] = update.stage;
+  line["goal"] = goal_name(update.goal);
+  line["step"] = update.step;
+  line["loss"] = update.loss;
+  line["learning_rate"] = update.learning_rate;
+  line["gradient_norm"] = update.gradient_norm;
+  line["tokens_per_s"] = update.tokens_per_s;
+  if (!update.distances.empty()) line["distances"] = update.distances;
+  return line.dump() + "\n";
+}
+
+class Run {
+ public:
+  Run(const Recipe& recipe, const TrainingOptions& options)
+      : recipe_(recipe), folder_(options.folder), context_(options.threads) {}
+
+  Status begin(bool resume);
+  Result<TrainingResult> work(const std::function<void(const TrainingUpdate&)>& on_update,
+                              std::stop_token stop);
+
+ private:
+  Status write_fresh_folder();
+  Status make_model();
+  Status read_checkpoint();
+  Status cut_log();
+  Status save();
+  void enter_stage();
+  Result<TrainingUpdate> update(const BatchSource& source);
+  BatchSource source_of(const Stage& stage) const;
+  const Stage& stage() const { return recipe_.stages[static_cast<std::size_t>(position_.stage)]; }
+  bool finished() const { return position_.stage == static_cast<std::int64_t>(recipe_.stages.size()); }
+
+  const Recipe& recipe_;
+  fs::path folder_;
+  Context context_;
+  std::shared_ptr<const Model> teacher_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::int32_t end_ = 0;
+  std::unique_ptr<TrainableModel> model_;
+  std::unique_ptr<Objective> objective_;
+  std::optional<AdamW> optimizer_;
+  Position position_;
+};
+
+Status Run::write_fresh_folder() {
+  std::error_code error;
+  if (fs::exists(folder_ / kRecipe, error))
+    return Error{ErrorCode::InvalidArgument,
+                 fmt::format("{}: holds a training run already; resume it or choose another folder",
+                             folder_.string())};
+  fs::create_directories(folder_, error);
+  if (error) return Error{ErrorCode::Io, fmt::format("{}: {}", folder_.string(), error.message())};
+  std::string tokenizer;
+  std::string end;
+  if (teacher_ != nullptr) {
+    TANDEM_TRY(tokenizer, read_file((fs::path(teacher_->info().path) / "tokenizer.json").string(), 1 << 28));
+    end = teacher_->prompt().eos_token;
+  } else {
+    corpus::BpeTrainer trainer;
+    for (std::int64_t i = 0; i < recipe_.tokenizer_examples; ++i)
+      trainer.add(generate_example(recipe_.corpus, static_cast<std::uint64_t>(i)).text());
+    tokenizer = trainer.train(recipe_.tokenizer).json;
+    end = recipe_.tokenizer.special_tokens.front();
+  }
+  const nlohmann::ordered_json prompt = {{"template", corpus::style_template(corpus::AnswerStyle::Reason)},
+                                         {"answer", "The final answer is {answer}."},
+                                         {"eos_token", end}};
+  TANDEM_RETURN_IF_ERROR(write_text(folder_ / "config.json", recipe_.config));
+  if (!recipe_.mamba_config.empty())
+    TANDEM_RETURN_IF_ERROR(write_text(folder_ / "mamba_config.json", recipe_.mamba_config));
+  TANDEM_RETURN_IF_ERROR(write_text(folder_ / "tokenizer.json", tokenizer));
+  TANDEM_RETURN_IF_ERROR(write_text(folder_ / "prompt.json", prompt.dump(1) + "\n"));
+  return write_text(folder_ / kRecipe, recipe_.json);  // last: a folder that has it is complete
+}
+
+Status Run::make_model() {
+  TANDEM_TRY(const ModelConfig config, read_model_config(folder_.string()));
+  TANDEM_TRY(tokenizer_, read_tokenizer((folder_ / "tokenizer.json").string()));
+  TANDEM_TRY(const PromptFormat prompt, read_prompt_format((folder_ / "prompt.json").string()));
+  const auto end = tokenizer_->id_of(prompt.eos_token);
+  if (!end) return Error{ErrorCode::Mismatch, "the tokenizer has no end token '" + prompt.eos_token + "'"};
+  end_ = *end;
+  if (tokenizer_->vocab_size() > config.vocab_size)
+    return Error{ErrorCode::Mismatch, fmt::format("the tokenizer has {} tokens, the model {}",
+                                                  tokenizer_->vocab_size(), config.vocab_size)};
+  model_ = std::make_unique<TrainableModel>(config);
+  return {};
+}
+
+BatchSource Run::source_of(const Stage& stage) const {
+  return {{recipe_.corpus, stage.shape, stage.accumulate, recipe_.prompt_weight}, *tokenizer_, end_};
+}
+
+Status Run::begin(bool resume) {
+  if (!recipe_.teacher.empty()) {
+    TANDEM_TRY(teacher_, open_model(recipe_.teacher));
+  }
+  if (resume) {
+    const auto stored = read_file((folder_ / kRecipe).string(), 1 << 20);
+    if (!stored || *stored != recipe_.json)
+      return Error{ErrorCode::InvalidArgument,
+                   fmt::format("{}: {}", folder_.string(),
+                               stored ? "was begun with another recipe" : "holds no training run to resume")};
+  } else {
+    TANDEM_RETURN_IF_ERROR(write_fresh_folder());
+  }
+  TANDEM_RETURN_IF_ERROR(make_model());
+  if (resume && fs::exists(folder_ / kCheckpoint)) return read_checkpoint();
+  const RandomStream random(recipe_.seed, kWeightStream);
+  if (teacher_ != nullptr) {
+    const Stage& first = recipe_.stages.front();
+    const std::vector<Batch> batch = source_of(first).update(0);
+    const auto ids = std::span(batch.front().ids).first(static_cast<std::size_t>(first.shape.seqlen));
+    TANDEM_RETURN_IF_ERROR(start_from_teacher(context_, *teacher_, ids, random, *model_));
+  } else {
+    model_->initialize(random);
+  }
+  enter_stage();
+  return save();
+}
+
+void Run::enter_stage() {
+  if (finished()) return;
+  objective_ = make_objective(stage().goal, teacher_, stage().accumulate);
+  objective_->select_parameters(*model_);
+  optimizer_.emplace(model_->parameters(), stage().optimizer);
+}
+
+Status Run::read_checkpoint() {
+  TANDEM_TRY(const auto checkpoint, Checkpoint::open((folder_ / kCheckpoint).string()));
+  TANDEM_TRY(const std::vector<std::int32_t> place, checkpoint->read_ids(kPosition));
+  if (place.size() != kPlaceWords || place[0] < 0 || place[0] > std::ssize(recipe_.stages) || place[1] < 0)
+    return Error{ErrorCode::BadFormat,
+                 fmt::format("{}: '{}' is not a place in the recipe", kCheckpoint, kPosition)};
+  const auto word = [&](std::size_t i) {
+    return static_cast<std::int64_t>(static_cast<std::uint32_t>(place[i]));
+  };
+  position_ = {place[0], place[1], word(2) << 32 | word(3)};
+  TANDEM_RETURN_IF_ERROR(read_tensors(*checkpoint, model_->parameters().tensors()));
+  TANDEM_RETURN_IF_ERROR(cut_log());
+  enter_stage();
+  return finished() ? Status() : optimizer_->read(*checkpoint, position_.step);
+}
+
+// Leaves the log's lines of the updates that the checkpoint knows; those after it are done again.
+Status Run::cut_log() {
+  const std::string path = (folder_ / kLog).string();
+  std::int64_t lines = position_.step;
+  for (std::int64_t s = 0; s < position_.stage; ++s)
+    lines += recipe_.stages[static_cast<std::size_t>(s)].schedule.steps;
+  if (lines == 0) return write_text(path, "");
+  TANDEM_TRY(const std::string text, read_file(path, kMaxLogBytes));
+  std::size_t end = 0;
+  for (std::int64_t line = 0; line < lines; ++line) {
+    const std::size_t found = text.find('\n', end);
+    if (found == std::string::npos)
+      return Error{ErrorCode::Mismatch,
+                   fmt::format("{}: has {} lines, the checkpoint is of update {}", path, line, lines)};
+    end = found + 1;
+  }
+  return write_text(path, std::string_view(text).substr(0, end));
+}
+
+Status Run::save() {
+  std::array<std::int32_t, kPlaceWords> place = {static_cast<std::int32_t>(position_.stage),
+                                                 static_cast<std::int32_t>(position_.step),
+                                                 static_cast<std::int32_t>(position_.tokens >> 32),
+                                                 static_cast<std::int32_t>(position_.tokens & 0xFFFFFFFF)};
+  const std::vector<NamedTensor> weights = model_->parameters().tensors();
+  std::vector<NamedTensor> tensors = weights;
+  tensors.push_back({kPosition, TensorView(place.data(), DType::I32, Shape{kPlaceWords})});
+  if (!finished())
+    for (const NamedTensor& moment : optimizer_->tensors()) tensors.push_back(moment);
+  TANDEM_RETURN_IF_ERROR(write_safetensors((folder_ / kCheckpoint).string(), tensors));
+  return write_safetensors((folder_ / "model.safetensors").string(), weights, {{"format", "pt"}});
+}
+
+// One update, without its log line. The optimiser changes nothing when a gradient is not finite.
+Result<TrainingUpdate> Run::update(const BatchSource& source) {
+  const auto begin = std::chrono::steady_clock::now();
+  TrainingUpdate done;
+  done.stage = position_.stage;
+  done.goal = stage().goal;
+  done.steps = stage().schedule.steps;
+  done.learning_rate = learning_rate(stage().schedule, position_.step);
+  model_->parameters().clear_gradients();
+  for (const Batch& batch : source.update(position_.step))
+    done.loss += objective_->accumulate(context_, *model_, batch);
+  done.distances = objective_->take_distances();
+  done.gradient_norm = optimizer_->update(context_, done.learning_rate);
+  done.step = position_.step + 1;
+  if (!std::isfinite(done.loss) || !std::isfinite(done.gradient_norm))
+    return Error{
+        ErrorCode::OutOfRange,
+        fmt::format("stage {}, update {}: the loss is {} and the gradient's norm {}; a lower peak learning "
+                    "rate or clipping may help",
+                    done.stage, done.step, done.loss, done.gradient_norm)};
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  done.tokens_per_s = static_cast<double>(source.tokens_per_update()) / seconds.count();
+  return done;
+}
+
+Result<TrainingResult> Run::work(const std::function<void(const TrainingUpdate&)>& on_update,
+                                 std::stop_token stop) {
+  TrainingResult result;
+  std::ofstream log(folder_ / kLog, std::ios::app | std::ios::binary);
+  while (!finished()) {
+    const BatchSource source = source_of(stage());
+    while (position_.step < stage().schedule.steps) {
+      TANDEM_TRY(const TrainingUpdate done, update(source));
+      const std::string line = log_line(done);
+      if (!(log << line << std::flush))
+        return Error{ErrorCode::Io, fmt::format("{}: cannot write", (folder_ / kLog).string())};
+      position_.tokens += source.tokens_per_update();
+      position_.step = done.step;
+      result.final_loss = done.loss;
+      on_update(done);
+      const bool last = position_.step == stage().schedule.steps;
+      if (stop.stop_requested() || (!last && position_.step % recipe_.checkpoint_every == 0))
+        TANDEM_RETURN_IF_ERROR(save());
+      if (stop.stop_requested()) {
+        result.tokens = position_.tokens;
+        return result;
+      }
+    }
+    ++position_.stage;
+    position_.step = 0;
+    enter_stage();
+    TANDEM_RETURN_IF_ERROR(save());
+  }
+  result.finished = true;
+  result.tokens = position_.tokens;
+  return result;
+}
+
+}  // namespace
+
+Result<TrainingResult> run_training(const Recipe& recipe, const TrainingOptions& options,
+                                    const std::function<void(const TrainingUpdate&)>& on_update,
+                                    std::stop_token stop) {
+  Run run(recipe, options);
+  TANDEM_RETURN_IF_ERROR(run.begin(options.resume));
+  return run.work(on_update, stop);
+}
+
+}  // namespace tandem::training

@@ -1,0 +1,50 @@
+// Runs a recipe: makes the model, goes through the stages, keeps checkpoints that resume bit for bit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/training/recipe.h"
+
+namespace tandem::training {
+
+/// One update, as logs and views get it.
+struct TrainingUpdate {
+  std::int64_t stage = 0;  // index into the recipe's stages
+  Goal goal = Goal::Tokens;
+  std::int64_t step = 0;   // updates done in this stage, this one included
+  std::int64_t steps = 0;  // of this stage
+  double loss = 0;         // nats per token; or the sum over layers of their distances
+  double learning_rate = 0;
+  double gradient_norm = 0;
+  double tokens_per_s = 0;
+  std::vector<double> distances;  // per layer; empty where the goal has none
+};
+
+struct TrainingOptions {
+  std::string folder;   // where the model goes; made if absent
+  bool resume = false;  // go on from the folder's checkpoint
+  int threads = 1;
+};
+
+struct TrainingResult {
+  bool finished = false;  // false: stopped, and ready to be resumed
+  std::int64_t tokens = 0;
+  double final_loss = 0;
+};
+
+/// The folder gets config.json, tokenizer.json, prompt.json and model.safetensors (a model that opens like
+/// any other), recipe.json, training.safetensors (the checkpoint) and log.jsonl (one line an update).
+/// Checkpoints are written every `checkpoint_every` updates, at the end of each stage and when `stop` is
+/// requested. With the same number of threads a resumed run gives the same bits as one that was never
+/// stopped. Errors: those of the recipe's files; InvalidArgument (the folder holds a run already, or resume
+/// finds none or another recipe); OutOfRange (the loss is no longer finite); Io.
+Result<TrainingResult> run_training(const Recipe& recipe, const TrainingOptions& options,
+                                    const std::function<void(const TrainingUpdate&)>& on_update,
+                                    std::stop_token stop = {});
+
+}  // namespace tandem::training

@@ -1,0 +1,101 @@
+// Training batches: a pure function of the step, weighted by prompt and completion.
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include <QTemporaryDir>
+#include <QTest>
+
+#include "core/base/file.h"
+#include "core/corpus/bpe_trainer.h"
+#include "core/training/batch.h"
+
+using namespace tandem;
+using namespace tandem::training;
+
+class TestBatch : public QObject {
+  Q_OBJECT
+
+  std::shared_ptr<const Tokenizer> m_tokenizer;
+
+  static BatchSettings settings() {
+    BatchSettings s;
+    s.corpus.problems.seed = 4;
+    s.corpus.direct_share = 0.3;
+    s.shape = {3, 400};  // long enough for several examples a row
+    s.accumulate = 2;
+    s.prompt_weight = 0.25;
+    return s;
+  }
+
+ private slots:
+  void initTestCase() {
+    corpus::BpeTrainer trainer;
+    for (std::uint64_t i = 0; i < 200; ++i) trainer.add(generate_example(settings().corpus, i).text());
+    corpus::BpeOptions options;
+    options.vocab = 400;
+    const std::string json = trainer.train(options).json;
+    const std::string_view part = json;
+    const QTemporaryDir folder;
+    const std::string path = folder.filePath("tokenizer.json").toStdString();
+    QVERIFY(write_file(path, std::span(&part, 1)).ok());
+    const auto tokenizer = read_tokenizer(path);
+    QVERIFY(tokenizer.ok());
+    m_tokenizer = *tokenizer;
+  }
+
+  void rows_hold_whole_examples_back_to_back() {
+    const BatchSource source(settings(), *m_tokenizer, 0);
+    const std::vector<Batch> batches = source.update(5);
+    QCOMPARE(batches.size(), std::size_t{2});
+    QCOMPARE(source.tokens_per_update(), std::int64_t{2 * 3 * 400});
+    std::set<std::string> rows;
+    for (const Batch& batch : batches)
+      for (std::size_t r = 0; r < 3; ++r) {
+        const std::vector<std::int32_t> ids(batch.ids.begin() + static_cast<std::ptrdiff_t>(400 * r),
+                                            batch.ids.begin() + static_cast<std::ptrdiff_t>(400 * (r + 1)));
+        const std::string text = m_tokenizer->decode(ids, true);
+        QVERIFY2(text.starts_with("Problem: "), text.c_str());
+        QVERIFY2(text.find(".<|end|>Problem:") != std::string::npos, text.c_str());
+        rows.insert(text);
+      }
+    QCOMPARE(rows.size(), std::size_t{6});  // all different
+  }
+
+  void targets_and_weights_belong_to_the_next_token() {
+    const BatchSource source(settings(), *m_tokenizer, 0);
+    const std::vector<Batch> batches = source.update(0);
+    double sum = 0;
+    for (const Batch& batch : batches) {
+      for (std::size_t i = 0; i + 1 < batch.ids.size(); ++i)
+        if ((i + 1) % 400 != 0) QCOMPARE(batch.targets[i], batch.ids[i + 1]);
+      sum += std::accumulate(batch.weights.begin(), batch.weights.end(), 0.0);
+    }
+    QVERIFY(std::abs(sum - 1) < 1e-4);
+    // In the first row: the prompt's weight up to the prompt's end, four times that from there to the end
+    // token.
+    const corpus::Example first = generate_example(settings().corpus, 0);
+    const std::size_t prompt = m_tokenizer->encode(first.prompt()).size();
+    const std::size_t whole = m_tokenizer->encode(first.text()).size();
+    const std::vector<float>& weights = batches.front().weights;
+    for (std::size_t target = 1; target <= whole; ++target) {
+      const float expected = weights[0] * (target < prompt ? 1.0F : 4.0F);
+      QVERIFY(std::abs(weights[target - 1] - expected) < 1e-9F);
+    }
+    QCOMPARE(batches.front().targets[whole - 1], 0);  // the end token
+    QCOMPARE(weights[whole], weights[0]);             // then the next problem's prompt
+  }
+
+  void a_batch_depends_on_the_step_alone() {
+    const BatchSource source(settings(), *m_tokenizer, 0);
+    const std::vector<Batch> once = source.update(7);
+    source.update(8);
+    const std::vector<Batch> again = BatchSource(settings(), *m_tokenizer, 0).update(7);
+    QCOMPARE(again[1].ids, once[1].ids);
+    QCOMPARE(again[1].weights, once[1].weights);
+    QVERIFY(source.update(8)[0].ids != once[0].ids);
+  }
+};
+
+QTEST_GUILESS_MAIN(TestBatch)
+#include "tst_batch.moc"
