@@ -1,5 +1,5 @@
-// `tandem-cli train` and `distil` as processes: a run that is killed goes on, and ends where an undisturbed one
-// does.
+// `tandem-cli train` and `distil` as processes: a run that is killed goes on, and ends where an undisturbed
+// one does.
 #include <QDir>
 #include <QFile>
 #include <QJsonDocument>
@@ -36,7 +36,9 @@ class TestCliTrain : public QObject {
     QFile file(m_folder.filePath(name));
     return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
   }
-  QStringList trainArguments(const char* out) const { return {"train", "--recipe", m_recipe, "--out", path(out)}; }
+  QStringList trainArguments(const char* out) const {
+    return {"train", "--recipe", m_recipe, "--out", path(out)};
+  }
 
   /// Runs a command and returns its exit code; -1 if it did not end by itself.
   int run(const QStringList& arguments) {
