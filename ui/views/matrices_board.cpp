@@ -103,7 +103,8 @@ void MatricesBoard::buildPlots() {
     map->setTitle(plotTitle(kind, {}, false));
     map->setTableSource([this, kind] { return mapTable(kind); });
     map->setTooltipSource([this](int query, int key) {
-      return m_request.set ? cellHtml(*m_request.set, cellAt(query, key)) : QString();
+      return m_request.set ? cellHtml(*m_request.set, cellAt(query, key), cellAt(m_pinQuery, m_pinKey))
+                           : QString();
     });
     connect(map, &MatrixPlot::cellHovered, this, &MatricesBoard::cellHovered);
     connect(map, &MatrixPlot::cellClicked, this, &MatricesBoard::cellClicked);
@@ -116,7 +117,7 @@ void MatricesBoard::setSet(MatrixSetPtr set) {
   m_request.set = std::move(set);
   m_request.window = {};
   m_frame.reset();
-  m_query = m_key = -1;
+  m_query = m_key = m_pinQuery = m_pinKey = -1;
   const QStringList tokens = m_request.set ? m_request.set->tokens : QStringList();
   for (MatrixPlot* map : m_plots) {
     map->setTokens(tokens);
@@ -247,6 +248,11 @@ void MatricesBoard::setCell(int query, int key) {
   if (rowChanged) refreshRow();
   m_row->setKey(key);
   m_lag->setLag(query >= 0 && key >= 0 && key <= query ? query - key : -1);
+}
+
+void MatricesBoard::setPin(int query, int key) {
+  m_pinQuery = query;
+  m_pinKey = key;
 }
 
 void MatricesBoard::refreshRow() {

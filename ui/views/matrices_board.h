@@ -28,6 +28,8 @@ class MatricesBoard : public QWidget {
   void setMapsShown(bool difference, bool decomposition);
   /// Crosshair of all maps, profiles and their marks; -1 = none.
   void setCell(int query, int key);
+  /// The cell that tooltips compare with; -1 = none.
+  void setPin(int query, int key);
   void zoom(double factor);  // < 1 shows fewer tokens, about the crosshair when there is one
   void showTokens(int first, int last);
   void resetZoom();
@@ -67,6 +69,7 @@ class MatricesBoard : public QWidget {
   QBoxLayout* m_rows = nullptr;
   QLabel* m_distances = nullptr;
   int m_query = -1, m_key = -1;
+  int m_pinQuery = -1, m_pinKey = -1;
   std::array<QVector<double>, 2> m_rowWeights;
   LatestTask<std::shared_ptr<HeadFrame>> m_frameTask;
 };

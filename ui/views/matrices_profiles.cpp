@@ -13,7 +13,7 @@ namespace tandem::ui {
 namespace {
 
 constexpr double kSmallestWeight = 1e-6;  // floor of the logarithmic weight axis
-constexpr double kHeadroom = 0.25;        // of the axis: kept free above the data for the legend
+constexpr double kLegendPixels = 26;      // kept free above the data for the legend's one line
 
 const QString kMarkerLayer = QStringLiteral("marker");
 
@@ -39,13 +39,19 @@ QCPGraph* addSide(Plot* plot, Side side) {
   return graph;
 }
 
-/// Legend at the top right, in one line above the data: see kHeadroom.
+/// Legend at the top right, in one line above the data: see headroom().
 void placeLegend(Plot* plot) {
   plot->legend->setVisible(true);
   plot->legend->setBorderPen(Qt::NoPen);
   plot->legend->setFillOrder(QCPLayoutGrid::foColumnsFirst);  // one line
   plot->legend->setMargins(QMargins(4, 0, 4, 0));
   plot->axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
+}
+
+/// What to add above the data, relative to the data's height, so that the legend has its line.
+double headroom(const Plot* plot) {
+  const double share = std::min(0.6, kLegendPixels / std::max(1, plot->axisRect()->height()));
+  return share / (1 - share);
 }
 
 void recolorSides(Plot* plot, QCPGraph* teacher, QCPGraph* student, QCPItemStraightLine* marker) {
@@ -71,7 +77,7 @@ RowProfile::RowProfile(QWidget* parent) : Plot(QStringLiteral("rowProfile"), par
   yAxis->ticker()->setTickCount(4);
   yAxis->setLabel(tr("weight"));
   setTitle(tr("Row of the query"));
-  setMinimumSize(180, 110);
+  setMinimumSize(180, 150);
   placeLegend(this);
   setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
   axisRect()->setRangeDrag(Qt::Horizontal);
@@ -105,15 +111,7 @@ void RowProfile::setRow(int query, const QVector<double>& teacher, const QVector
   };
   fill(m_teacher, teacher);
   fill(m_student, student);
-  double lowest = 0, highest = 1e-9;
-  for (const auto& weights : {teacher, student})
-    for (const double weight : weights) {
-      if (!std::isfinite(weight)) continue;
-      lowest = std::min(lowest, weight);
-      highest = std::max(highest, weight);
-    }
-  const double room = highest - lowest;
-  yAxis->setRange(lowest - (lowest < 0 ? 0.06 * room : 0), highest + kHeadroom * room);
+  fitWeights();
   const bool shown = query >= 0;
   setTitle(shown ? tr("Row of query i = %1 “%2”").arg(query).arg(m_tokens.value(query))
                  : tr("Row of the query"));
@@ -122,6 +120,22 @@ void RowProfile::setRow(int query, const QVector<double>& teacher, const QVector
   setSummary(shown ? tr("Weights of query %1 on its %2 keys, teacher and student").arg(query).arg(query + 1)
                    : tr("No query chosen"));
   replot(rpQueuedReplot);
+}
+
+void RowProfile::fitWeights() {
+  bool found = false;
+  QCPRange range(0, 0);
+  for (const QCPGraph* graph : {m_teacher, m_student}) {
+    const QCPRange own = graph->getValueRange(found);
+    if (found) range.expand(own);
+  }
+  const double height = std::max(range.size(), 1e-9);
+  yAxis->setRange(range.lower - (range.lower < 0 ? 0.06 * height : 0), range.upper + headroom(this) * height);
+}
+
+void RowProfile::resizeEvent(QResizeEvent* event) {
+  Plot::resizeEvent(event);
+  fitWeights();
 }
 
 void RowProfile::setKey(int key) {
@@ -141,7 +155,7 @@ LagProfile::LagProfile(QWidget* parent) : Plot(QStringLiteral("lagProfile"), par
   yAxis->setLabel(tr("mean |weight|"));
   yAxis->ticker()->setTickCount(4);
   setTitle(tr("Weight by lag"));
-  setMinimumSize(180, 110);
+  setMinimumSize(180, 150);
   placeLegend(this);
   m_logWeight = addToggle(QStringLiteral("logWeight"), tr("log y"),
                           tr("Logarithmic weight: an exponential decay is a straight line"));
@@ -177,6 +191,7 @@ QToolButton* LagProfile::addToggle(const QString& name, const QString& text, con
 
 void LagProfile::resizeEvent(QResizeEvent* event) {
   Plot::resizeEvent(event);
+  fitAxes();
   int right = width() - 6;
   for (QToolButton* button : {m_logWeight, m_logLag}) {
     button->adjustSize();
@@ -215,10 +230,6 @@ void LagProfile::setLag(int lag) {
 
 void LagProfile::refill() {
   const bool logWeight = m_logWeight->isChecked(), logLag = m_logLag->isChecked();
-  const double largest = std::max(
-      1e-9,
-      std::max(m_teacherLags.empty() ? 0.0 : *std::max_element(m_teacherLags.begin(), m_teacherLags.end()),
-               m_studentLags.empty() ? 0.0 : *std::max_element(m_studentLags.begin(), m_studentLags.end())));
   const auto fill = [&](QCPGraph* graph, const std::vector<double>& lags) {
     QVector<double> x, y;
     for (std::size_t lag = logLag ? 1 : 0; lag < lags.size(); ++lag) {
@@ -230,20 +241,29 @@ void LagProfile::refill() {
   };
   fill(m_teacher, m_teacherLags);
   fill(m_student, m_studentLags);
-  const auto count = static_cast<double>(std::max(m_teacherLags.size(), m_studentLags.size()));
-  xAxis->setRange(logLag ? 1 : 0, std::max(2.0, count - 1));
-  double smallest = largest;
-  for (const auto* lags : {&m_teacherLags, &m_studentLags})
-    for (const double weight : *lags)
-      if (weight >= kSmallestWeight) smallest = std::min(smallest, weight);
-  const double logRoom = std::pow(largest / smallest, kHeadroom) * 1.5;
-  yAxis->setRange(logWeight ? smallest / 1.5 : 0, largest * (logWeight ? logRoom : 1 + kHeadroom));
-  const bool shown = count > 0;
-  setEmptyText(shown ? QString() : tr("No matrix here."));
-  legend->setVisible(shown);
-  setSummary(shown ? tr("Mean weight at lags 0 to %1, teacher and student").arg(static_cast<int>(count) - 1)
-                   : tr("No matrix"));
+  fitAxes();
+  const std::size_t count = std::max(m_teacherLags.size(), m_studentLags.size());
+  setEmptyText(count > 0 ? QString() : tr("No matrix here."));
+  legend->setVisible(count > 0);
+  setSummary(count > 0 ? tr("Mean weight at lags 0 to %1, teacher and student").arg(count - 1)
+                       : tr("No matrix"));
   replot(rpQueuedReplot);
+}
+
+void LagProfile::fitAxes() {
+  const std::size_t count = std::max(m_teacherLags.size(), m_studentLags.size());
+  xAxis->setRange(m_logLag->isChecked() ? 1 : 0, std::max(2.0, static_cast<double>(count) - 1));
+  double smallest = std::numeric_limits<double>::infinity(), largest = kSmallestWeight;
+  for (const auto* lags : {&m_teacherLags, &m_studentLags})
+    for (const double weight : *lags) {
+      if (weight >= kSmallestWeight) smallest = std::min(smallest, weight);
+      largest = std::max(largest, weight);
+    }
+  smallest = std::min(smallest, largest / 10);
+  if (m_logWeight->isChecked())
+    yAxis->setRange(smallest / 1.5, largest * std::pow(1.5 * largest / smallest, headroom(this)));
+  else
+    yAxis->setRange(0, largest * (1 + headroom(this)));
 }
 
 void LagProfile::recolor() {

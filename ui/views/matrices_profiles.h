@@ -20,8 +20,12 @@ class RowProfile : public Plot {
   void setRow(int query, const QVector<double>& teacher, const QVector<double>& student);
   void setKey(int key);  // marks it, on a layer of its own
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  private:
   void recolor();
+  void fitWeights();
   QSharedPointer<TokenTicker> m_ticker;
   QStringList m_tokens;
   QCPGraph* m_teacher;
@@ -46,6 +50,7 @@ class LagProfile : public Plot {
  private:
   void recolor();
   void refill();
+  void fitAxes();
   QToolButton* addToggle(const QString& name, const QString& text, const QString& tip);
   std::vector<double> m_teacherLags, m_studentLags;
   QCPGraph* m_teacher;

@@ -62,20 +62,28 @@ bool factorsAddUp(const CellValues& cell, bool recorded) {
   return std::abs(made - *cell.student) <= tolerance;
 }
 
-QString cellHtml(const MatrixSet& set, const CellValues& cell) {
+QString cellHtml(const MatrixSet& set, const CellValues& cell, const CellValues& reference) {
   if (cell.query < 0) return {};
   const Colors& colors = Theme::instance().colors();
   QString rows = row(tr("query i"), QString::number(cell.query), tokenCell(set, cell.query)) +
                  row(tr("key j"), QString::number(cell.key), tokenCell(set, cell.key));
   if (cell.key > cell.query)
     return QStringLiteral("<table>%1</table>%2").arg(rows, tr("masked: a query cannot see later keys"));
-  rows += row(tr("lag i − j"), QString::number(cell.query - cell.key));
-  rows += row(coloured(tr("● A teacher"), colors.teacher), number(cell.teacher));
-  rows += row(coloured(tr("▲ M student"), colors.student), number(cell.student));
-  rows += row(tr("M − A"), number(cell.difference, true));
-  rows += row(tr("L decay"), number(cell.decay));
-  rows += row(tr("C·B content"), number(cell.content));
-  if (cell.skip) rows += row(tr("D skip"), number(cell.skip));
+  const bool compares = reference.query >= 0 && (reference.query != cell.query || reference.key != cell.key);
+  const auto value = [&](const QString& name, std::optional<double> CellValues::*member,
+                         bool withSign = false) {
+    const auto &here = cell.*member, &there = reference.*member;
+    const QString delta =
+        compares && here && there ? tr("Δ %1").arg(number(*here - *there, true)) : QString();
+    rows += row(name, number(here, withSign), delta);
+  };
+  rows += row(tr("lag i − j"), QString::number(cell.query - cell.key), compares ? tr("from pin") : QString());
+  value(coloured(tr("● A teacher"), colors.teacher), &CellValues::teacher);
+  value(coloured(tr("▲ M student"), colors.student), &CellValues::student);
+  value(tr("M − A"), &CellValues::difference, true);
+  value(tr("L decay"), &CellValues::decay);
+  value(tr("C·B content"), &CellValues::content);
+  if (cell.skip) value(tr("D skip"), &CellValues::skip);
   return QStringLiteral("<table>%1</table>%2").arg(rows, identity(set, cell));
 }
 

@@ -33,6 +33,7 @@ MatricesSourceBar::MatricesSourceBar(QWidget* parent)
   m_text->setAccessibleName(tr("Your text"));
   m_text->setPlaceholderText(tr("Type a text for both models"));
   m_status->setObjectName(QStringLiteral("captureStatus"));
+  m_status->setWordWrap(true);
   m_capture->setObjectName(QStringLiteral("captureButton"));
   m_store->setObjectName(QStringLiteral("storeButton"));
   m_facts->setObjectName(QStringLiteral("factsButton"));

@@ -5,6 +5,7 @@
 #include <QAction>
 #include <QComboBox>
 #include <QKeyEvent>
+#include <QScrollArea>
 #include <QSlider>
 #include <QSplitter>
 #include <QStackedWidget>
@@ -74,9 +75,16 @@ void MatricesView::buildLayout() {
   sideLayout->addWidget(m_readout);
   side->setMinimumWidth(kSideWidth);
 
+  auto* scroll = new QScrollArea(this);  // in a low window the maps keep a readable size
+  scroll->setObjectName(QStringLiteral("boardScroll"));
+  scroll->setWidget(m_board);
+  scroll->setWidgetResizable(true);
+  scroll->setFrameShape(QFrame::NoFrame);
+  scroll->setFocusPolicy(Qt::NoFocus);
+
   auto* splitter = new QSplitter(Qt::Horizontal, this);
   splitter->addWidget(side);
-  splitter->addWidget(m_board);
+  splitter->addWidget(scroll);
   splitter->setStretchFactor(1, 1);
   splitter->setSizes({kSideWidth, 4 * kSideWidth});
   splitter->setChildrenCollapsible(false);
@@ -102,7 +110,6 @@ void MatricesView::buildLayout() {
 void MatricesView::connectWorkspace() {
   connect(&m_workspace, &Workspace::modelsChanged, this, [this] {
     m_captureTask.cancel();
-    m_recordedFrom.reset();
     if (m_set && !m_set->recorded) showSet(nullptr);  // matrices of models that are gone
     refreshSource();
     readRecorded();
@@ -359,6 +366,7 @@ void MatricesView::showCell() {
   const int query = selection.query(), key = selection.key();
   const CellValues cell = m_board->cellAt(query, key);
   m_board->setCell(cell.query, cell.key);
+  m_board->setPin(m_pinned ? cell.query : -1, m_pinned ? cell.key : -1);
   m_readout->showCell(*m_set, cell, m_pinned);
   m_strip->setCell(cell.query, cell.key);
   m_strip->setWeights(m_board->rowWeights(Side::Teacher), m_board->rowWeights(Side::Student));

@@ -89,7 +89,7 @@ class MatricesView : public View {
 
   MatrixSetPtr m_set;
   std::vector<MatrixSetPtr> m_recorded;
-  std::weak_ptr<Session> m_recordedFrom;
+  QString m_recordedFrom;  // session and models that m_recorded was read from
   std::optional<HeadPair> m_preview;
   std::map<int, int> m_teacherHeads;  // by layer, where counts differ: what the user paired
   bool m_pinned = false;

@@ -117,18 +117,23 @@ void MatricesView::store() {
 
 void MatricesView::readRecorded() {
   const std::shared_ptr<Session> session = m_workspace.session();
-  // The session says "changed" after every problem; its matrices are read when it is another session.
-  if (session == m_recordedFrom.lock()) return;
-  m_recordedFrom = session;
+  const QString teacherName = m_workspace.modelName(Side::Teacher),
+                studentName = m_workspace.modelName(Side::Student);
+  // The session says "changed" after every problem; its matrices are read when it is another one.
+  const QString from = session ? QStringLiteral("%1\n%2\n%3")
+                                     .arg(QString::fromStdString(session->path()), teacherName, studentName)
+                               : QString();
+  if (from == m_recordedFrom) return;
+  m_recordedFrom = from;
   m_recorded.clear();
   m_source->setRecorded({});
   if (!session) return m_recordedTask.cancel();
-  const auto teacher = m_workspace.model(Side::Teacher);
-  const std::shared_ptr<const Model> keep = teacher;  // its tokenizer names the tokens
-  m_recordedTask.start([session, keep, teacherName = m_workspace.modelName(Side::Teacher),
-                        studentName = m_workspace.modelName(Side::Student)](std::stop_token) {
-    return readRecordedMatrices(*session, teacherName, studentName, keep ? &keep->tokenizer() : nullptr);
-  });
+  // The model is kept for its tokenizer, which names the tokens.
+  m_recordedTask.start(
+      [session, teacher = m_workspace.model(Side::Teacher), teacherName, studentName](std::stop_token) {
+        return readRecordedMatrices(*session, teacherName, studentName,
+                                    teacher ? &teacher->tokenizer() : nullptr);
+      });
 }
 
 void MatricesView::showSet(MatrixSetPtr set) {

@@ -202,8 +202,7 @@ void HeadNavigator::search() {
 void HeadNavigator::fitCells() {
   const int columns = m_model->columnCount();
   if (columns == 0) return;
-  const int width = m_table->width() - m_table->verticalHeader()->sizeHint().width() - 2;
-  const int cell = std::clamp(width / columns, kSmallestCell, kLargestCell);
+  const int cell = std::clamp(m_table->viewport()->width() / columns, kSmallestCell, kLargestCell);
   for (QHeaderView* header : {m_table->horizontalHeader(), m_table->verticalHeader()})
     header->setDefaultSectionSize(cell);
   m_table->horizontalHeader()->setVisible(!m_model->worstFirst());
@@ -228,12 +227,8 @@ void HeadNavigator::refreshFooter() {
 
 bool HeadNavigator::eventFilter(QObject* watched, QEvent* event) {
   if (watched == m_table->viewport() && event->type() == QEvent::Leave && !m_locked) emit previewEnded();
+  if (watched == m_table->viewport() && event->type() == QEvent::Resize) fitCells();
   return QWidget::eventFilter(watched, event);
-}
-
-void HeadNavigator::resizeEvent(QResizeEvent* event) {
-  QWidget::resizeEvent(event);
-  fitCells();
 }
 
 }  // namespace tandem::ui

@@ -18,6 +18,12 @@ QColor inkOn(const QColor& background) {
   return luminance > 0.45 ? QColor(0x1B1F24) : QColor(Qt::white);
 }
 
+/// What a cell outside the grid has to say: which head it is, and whether its layer is attention.
+QString headLabel(const QModelIndex& index) {
+  const bool kept = index.data(HeadModel::AttentionKeptRole).toBool();
+  return kept ? index.data().toString() + QStringLiteral("·A") : index.data().toString();
+}
+
 /// "A" in the corner: this layer is attention in the student too.
 void paintKeptBadge(QPainter* painter, const QRect& cell) {
   const Colors& colors = Theme::instance().colors();
@@ -53,7 +59,7 @@ void HeadDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
   } else {
     paintTile(painter, cell, index);
   }
-  if (head->attentionKept) paintKeptBadge(painter, cell);
+  if (head->attentionKept && !model->worstFirst()) paintKeptBadge(painter, cell);
   const bool selected = option.state & QStyle::State_Selected;
   const bool hovered = option.state & QStyle::State_MouseOver;
   const bool worst = model->worst() == head;
@@ -72,9 +78,9 @@ void HeadDelegate::paintThumbnail(QPainter* painter, const QRect& cell, const QM
   const auto image = index.data(HeadModel::ImageRole).value<QImage>();
   if (!image.isNull()) painter->drawImage(cell, image);
   if (!static_cast<const HeadModel*>(index.model())->worstFirst()) return;
-  // Out of the grid a cell has to say which head it is; the masked triangle has room for it.
+  // The masked triangle has room for it.
   const Colors& colors = Theme::instance().colors();
-  const QString label = index.data().toString();
+  const QString label = headLabel(index);
   const QRect text = painter->fontMetrics().boundingRect(label).adjusted(-2, 0, 2, 0);
   const QRect place(cell.right() - text.width(), cell.top(), text.width() + 1, text.height());
   painter->fillRect(place, colors.background);
@@ -96,7 +102,7 @@ void HeadDelegate::paintTile(QPainter* painter, const QRect& cell, const QModelI
   const QString number = QString::number(value, 'f', std::abs(value) >= 9.95 ? 0 : 2);
   const QString text = QString(number).replace(QLatin1Char('-'), QChar(0x2212));
   if (model->worstFirst() && cell.height() >= 2 * painter->fontMetrics().height())
-    painter->drawText(cell, Qt::AlignCenter, index.data().toString() + QLatin1Char('\n') + text);
+    painter->drawText(cell, Qt::AlignCenter, headLabel(index) + QLatin1Char('\n') + text);
   else
     painter->drawText(cell, Qt::AlignCenter, text);
 }

@@ -44,7 +44,7 @@ class SquareMapLayout : public QCPLayoutGrid {
 }  // namespace
 
 MatrixPlot::MatrixPlot(const QString& objectName, QWidget* parent) : Plot(objectName, parent) {
-  setMinimumSize(180, 180);
+  setMinimumSize(180, 200);
   setMouseTracking(true);
   setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
   buildAxes();
@@ -105,7 +105,7 @@ void MatrixPlot::setTokens(const QStringList& tokens) {
 void MatrixPlot::setMap(MapFrame& frame) {
   m_hasMap = frame.cells != nullptr;
   m_map->setVisible(m_hasMap);
-  m_bar->axis()->setTickLabels(m_hasMap);
+  m_bar->setVisible(m_hasMap);
   setEmptyText(frame.reason);
   m_scale = frame.scale;
   if (m_hasMap) m_map->setData(frame.cells.release());

@@ -48,7 +48,7 @@ void MatrixOverlay::drawCrosshair(QCPPainter* painter, const QRectF& area) const
   painter->setBrush(Qt::NoBrush);
   // A light line with a dark edge shows on every colour of every map.
   const QRectF frame = cell.adjusted(-1, -1, 1, 1);
-  for (const QPen& pen : {QPen(QColor(0, 0, 0, 150), 3), QPen(QColor(255, 255, 255, 230), 1)}) {
+  for (const QPen& pen : {QPen(QColor(0, 0, 0, 110), 3), QPen(QColor(255, 255, 255, 240), 1)}) {
     painter->setPen(pen);
     const QPointF centre = cell.center();
     painter->drawLine(QPointF(area.left(), centre.y()), QPointF(frame.left(), centre.y()));
