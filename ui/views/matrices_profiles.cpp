@@ -45,6 +45,7 @@ void placeLegend(Plot* plot) {
   plot->legend->setBorderPen(Qt::NoPen);
   plot->legend->setFillOrder(QCPLayoutGrid::foColumnsFirst);  // one line
   plot->legend->setMargins(QMargins(4, 0, 4, 0));
+  plot->axisRect()->insetLayout()->setMargins(QMargins(2, 2, 2, 0));
   plot->axisRect()->insetLayout()->setInsetAlignment(0, Qt::AlignTop | Qt::AlignRight);
 }
 
@@ -75,8 +76,7 @@ RowProfile::RowProfile(QWidget* parent) : Plot(QStringLiteral("rowProfile"), par
   xAxis->setTicker(m_ticker);
   xAxis->setTickLabelRotation(90);
   yAxis->ticker()->setTickCount(4);
-  yAxis->setLabel(tr("weight"));
-  setTitle(tr("Row of the query"));
+  setTitle(tr("Weights of the query"));
   setMinimumSize(180, 150);
   placeLegend(this);
   setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
@@ -113,8 +113,8 @@ void RowProfile::setRow(int query, const QVector<double>& teacher, const QVector
   fill(m_student, student);
   fitWeights();
   const bool shown = query >= 0;
-  setTitle(shown ? tr("Row of query i = %1 “%2”").arg(query).arg(m_tokens.value(query))
-                 : tr("Row of the query"));
+  setTitle(shown ? tr("Weights of query i = %1 “%2”").arg(query).arg(m_tokens.value(query))
+                 : tr("Weights of the query"));
   setEmptyText(shown ? QString() : tr("Point at a cell to see its row."));
   legend->setVisible(shown);
   setSummary(shown ? tr("Weights of query %1 on its %2 keys, teacher and student").arg(query).arg(query + 1)
@@ -152,9 +152,8 @@ LagProfile::LagProfile(QWidget* parent) : Plot(QStringLiteral("lagProfile"), par
   m_student = addSide(this, Side::Student);
   m_lagLine = addMarker(this);
   xAxis->setLabel(tr("lag i − j, tokens"));
-  yAxis->setLabel(tr("mean |weight|"));
   yAxis->ticker()->setTickCount(4);
-  setTitle(tr("Weight by lag"));
+  setTitle(tr("Mean |weight| by lag"));
   setMinimumSize(180, 150);
   placeLegend(this);
   m_logWeight = addToggle(QStringLiteral("logWeight"), tr("log y"),

@@ -8,8 +8,8 @@
 namespace tandem::ui {
 
 /// Rows of a small table: query, key, lag, A, M, M - A, L, C·B and how M is made of them. Unknown values are
-/// "–".
-QString cellHtml(const MatrixSet& set, const CellValues& cell);
+/// "–". With a reference (the pinned cell) a third column says by how much each number differs from its.
+QString cellHtml(const MatrixSet& set, const CellValues& cell, const CellValues& reference = {});
 /// The same in one sentence, for screen readers.
 QString cellSentence(const MatrixSet& set, const CellValues& cell);
 /// True when L x C·B (+ D) gives M to the precision it is held in; false when a factor is missing too.

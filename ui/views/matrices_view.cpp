@@ -44,7 +44,7 @@ MatricesView::MatricesView(Workspace& workspace, QWidget* parent)
         if (!recorded.error.isEmpty()) m_error = recorded.error;
         if (!m_set && !m_recorded.empty())
           m_source->choose(TextChoice::Recorded, static_cast<int>(m_recorded.size()) - 1);
-        showCard();
+        refreshSource();
       }) {
   buildLayout();
   connectWorkspace();
@@ -264,7 +264,8 @@ bool MatricesView::settled() const {
 void MatricesView::demonstrate() {
   if (m_set) return;
   m_scale->setMode(ScaleMode::Log);  // shows decay and faint links that a linear scale hides
-  capture();
+  m_demonstrating = true;
+  refreshSource();
 }
 
 // ---- Heads

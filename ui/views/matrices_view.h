@@ -93,8 +93,9 @@ class MatricesView : public View {
   std::optional<HeadPair> m_preview;
   std::map<int, int> m_teacherHeads;  // by layer, where counts differ: what the user paired
   bool m_pinned = false;
-  bool m_wantsHead = true;   // nothing was ever shown: begin with a head that says something
-  bool m_wantsCell = false;  // a new set has not been given its first cell yet
+  bool m_demonstrating = false;  // capture by itself as soon as there is something to capture
+  bool m_wantsHead = true;       // nothing was ever shown: begin with a head that says something
+  bool m_wantsCell = false;      // a new set has not been given its first cell yet
   QString m_error;
 
   LatestTask<CaptureOutcome> m_captureTask;

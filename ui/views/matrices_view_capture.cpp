@@ -64,8 +64,12 @@ std::function<Result<CaptureText>()> MatricesView::textToCapture() const {
 }
 
 void MatricesView::refreshSource() {
-  const bool running = m_captureTask.running();
   const QString obstacle = captureObstacle();
+  if (m_demonstrating && obstacle.isEmpty() && !m_recordedTask.running()) {
+    m_demonstrating = false;
+    if (!m_set) return capture();
+  }
+  const bool running = m_captureTask.running();
   m_source->setCapture(obstacle.isEmpty(), running);
   QString status = obstacle;
   if (obstacle.isEmpty() && m_set && !running) status = tr("Shown: %1").arg(m_set->origin);

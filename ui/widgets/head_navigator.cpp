@@ -105,6 +105,7 @@ void HeadNavigator::buildTable() {
   m_table->setShowGrid(false);
   m_table->setFrameShape(QFrame::NoFrame);
   m_table->setMouseTracking(true);
+  m_table->viewport()->setBackgroundRole(QPalette::Window);
   m_table->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
   m_table->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
   for (QHeaderView* header : {m_table->horizontalHeader(), m_table->verticalHeader()}) {
@@ -212,15 +213,16 @@ void HeadNavigator::refreshFooter() {
   const HeadSummary* worst = m_model->worst();
   QStringList lines;
   if (worst != nullptr)
-    lines += tr("Dashed: worst head, L%1H%2, relative distance %3")
+    lines += tr("Dashed: worst head, L%1H%2 at %3")
                  .arg(worst->pair.layer)
                  .arg(worst->pair.student)
                  .arg(worst->distance.relative, 0, 'f', 2);
   for (int row = 0; row < m_model->rowCount(); ++row)
     if (m_model->index(row, 0).data(HeadModel::AttentionKeptRole).toBool()) {
-      lines += tr("A, hatched: attention kept from the teacher");
+      lines += tr("A, hatched: attention kept");
       break;
     }
+  m_footer->setToolTip(tr("Worst: largest relative distance ‖M − A‖ / ‖A‖"));
   m_footer->setText(lines.join(QLatin1Char('\n')));
   m_footer->setVisible(!lines.isEmpty());
 }
