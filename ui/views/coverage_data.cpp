@@ -160,19 +160,19 @@ CoverageLoader::~CoverageLoader() {
 
 void CoverageLoader::request(std::shared_ptr<const tandem::Session> session, const CoverageGrid& grid,
                              bool paced) {
-  m_wanted = Request{std::move(session), grid};
-  if (!paced) m_pause.stop();
+  m_wanted = Request{std::move(session), grid, paced};
   start();
 }
 
 void CoverageLoader::cancel() {
   m_wanted.reset();
-  m_discard = m_watcher.isRunning();
+  m_discard = m_computing;
   m_pause.stop();
 }
 
 void CoverageLoader::start() {
-  if (!m_wanted || m_watcher.isRunning() || m_pause.isActive()) return;
+  if (!m_wanted || m_computing || (m_wanted->paced && m_pause.isActive())) return;
+  m_computing = true;
   m_watcher.setFuture(QtConcurrent::run([request = *std::exchange(m_wanted, std::nullopt)] {
     return std::shared_ptr<const CoverageData>(
         std::make_shared<CoverageData>(loadCoverage(*request.session, request.grid)));
@@ -183,6 +183,7 @@ void CoverageLoader::start() {
 void CoverageLoader::finished() {
   const qint64 work = m_started.elapsed();
   m_pause.start(static_cast<int>(std::max(kShortestPauseMs - work, kPausePerWork * work)));
+  m_computing = false;
   const bool discard = std::exchange(m_discard, false);
   if (!discard) emit loaded(m_watcher.result());
   start();

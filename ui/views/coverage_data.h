@@ -67,7 +67,7 @@ class CoverageLoader : public QObject {
   /// core: what a run measures must not suffer from being looked at.
   void request(std::shared_ptr<const tandem::Session> session, const CoverageGrid& grid, bool paced);
   void cancel();  // forgets requests and results on their way
-  bool busy() const { return m_wanted || m_watcher.isRunning(); }
+  bool busy() const { return m_wanted || m_computing; }
 
  signals:
   void loaded(std::shared_ptr<const tandem::ui::CoverageData> data);
@@ -76,11 +76,13 @@ class CoverageLoader : public QObject {
   struct Request {
     std::shared_ptr<const tandem::Session> session;
     CoverageGrid grid;
+    bool paced = false;
   };
   void start();
   void finished();
 
   std::optional<Request> m_wanted;
+  bool m_computing = false;  // until the result was delivered: the watcher stops running before that
   bool m_discard = false;
   QElapsedTimer m_started;
   QTimer m_pause;  // active while it is too early for a paced request

@@ -238,7 +238,7 @@ QList<Plot*> ThroughputView::plots() const {
 }
 
 bool ThroughputView::settled() const {
-  return m_report && !m_runner->isRunning() && !m_reader.isRunning() && !m_stale && !m_demonstrate;
+  return m_report && !m_runner->isRunning() && !m_reading && !m_stale && !m_demonstrate;
 }
 
 void ThroughputView::demonstrate() {
@@ -262,10 +262,12 @@ void ThroughputView::readSession() {
   m_stale = false;
   const auto session = m_workspace.session();
   if (!session) return showModels();
+  m_reading = true;
   m_reader.setFuture(QtConcurrent::run([session] { return readThroughput(*session); }));
 }
 
 void ThroughputView::showRecord() {
+  m_reading = false;
   ThroughputRecord record = m_reader.result();
   if (!record.error.isEmpty()) m_problem = record.error;
   if (m_live->isEmpty()) {

@@ -69,6 +69,7 @@ class ThroughputView : public View {
   int m_batch = 0;
   std::weak_ptr<const tandem::Session> m_session;  // the one shown
   bool m_stale = true;                             // another session was opened while the view was hidden
+  bool m_reading = false;
   bool m_demonstrate = false;
   QFutureWatcher<ThroughputRecord> m_reader;
 
