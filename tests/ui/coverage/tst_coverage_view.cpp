@@ -342,9 +342,9 @@ class TestCoverageView : public QObject {
   }
 
   void closingWhileLoadingIsClean() {
-    m_workspace->openSession(m_path);
     QSignalSpy opened(m_workspace.get(), &Workspace::sessionChanged);
-    QVERIFY(opened.wait(20000));
+    m_workspace->openSession(m_path);
+    QTRY_VERIFY_WITH_TIMEOUT(!opened.isEmpty(), 20000);
     m_view.reset();  // its statistics are being computed
   }
 
