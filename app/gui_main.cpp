@@ -124,15 +124,16 @@ class CommandLine {
   const QCommandLineOption m_student{"student", "Student: a bundled name, a folder or a file.", "model"};
 };
 
-/// Waits until the view has something to show, writes the window's picture and ends the application.
+/// Lets the view show what it can, waits until it has come to rest, writes the window's picture and ends the
+/// application.
 class Screenshot : public QObject {
  public:
-  Screenshot(MainWindow& window, const QString& path) : m_window(window), m_path(path) {
+  Screenshot(Workspace& workspace, MainWindow& window, const QString& path)
+      : m_workspace(workspace), m_window(window), m_path(path) {
+    connect(&m_workspace, &Workspace::failed, this, &Screenshot::fail);
+    connect(&m_poll, &QTimer::timeout, this, &Screenshot::poll);
     m_since.start();
-    m_poll.setInterval(kPollMs);
-    connect(&m_poll, &QTimer::timeout, this, [this] { poll(); });
-    m_poll.start();
-    m_window.currentView()->demonstrate();
+    m_poll.start(kPollMs);
   }
 
  private:
@@ -141,25 +142,32 @@ class Screenshot : public QObject {
   static constexpr qint64 kPatienceMs = 300'000;
 
   void poll() {
-    m_settled = m_window.currentView()->settled() ? m_settled + 1 : 0;
-    if (m_settled < kSettledPolls && m_since.elapsed() < kPatienceMs) return;
-    m_poll.stop();
-    if (m_settled < kSettledPolls) {
-      std::fprintf(stderr, "tandem: the view did not come to rest within %lld s\n",
-                   static_cast<long long>(kPatienceMs / 1000));
-      return QApplication::exit(kFailure);
+    if (m_since.elapsed() > kPatienceMs)
+      return fail(QStringLiteral("the view did not come to rest in five minutes"));
+    const Workspace::State state = m_workspace.state();
+    const bool loaded = state == Workspace::State::Ready || state == Workspace::State::Replay;
+    if (!m_demonstrated && loaded && !m_workspace.problems().problems.empty()) {
+      m_demonstrated = true;
+      m_window.currentView()->demonstrate();
     }
-    if (!m_window.grab().save(m_path)) {
-      std::fprintf(stderr, "tandem: %s could not be written\n", qPrintable(m_path));
-      return QApplication::exit(kFailure);
-    }
+    m_settled = m_demonstrated && m_window.currentView()->settled() ? m_settled + 1 : 0;
+    if (m_settled < kSettledPolls) return;
+    if (!m_window.grab().save(m_path)) return fail(QStringLiteral("%1 could not be written").arg(m_path));
     QApplication::exit(0);
   }
 
+  void fail(const QString& sentence) {
+    m_poll.stop();
+    std::fprintf(stderr, "tandem: %s\n", qPrintable(sentence));
+    QApplication::exit(kFailure);
+  }
+
+  Workspace& m_workspace;
   MainWindow& m_window;
   QString m_path;
   QTimer m_poll;
   QElapsedTimer m_since;
+  bool m_demonstrated = false;
   int m_settled = 0;
 };
 
@@ -182,15 +190,15 @@ int runWindow(QApplication& application, const Options& options) {
   if (options.size) window.resize(*options.size);
   if (!options.view.isEmpty()) window.showView(options.view);
   window.show();
+  std::optional<Screenshot> screenshot;
+  if (picture) screenshot.emplace(workspace, window, options.screenshot);
   workspace.openProblems(QStringLiteral("bundled"));
   workspace.openModels(options.teacher, options.student);
-  if (!options.path.isEmpty()) window.openPath(options.path);
-  std::optional<Screenshot> screenshot;
-  if (picture) {
-    screenshot.emplace(window, options.screenshot);
-  } else {
-    workspace.findInterrupted();
+  if (!options.path.isEmpty()) {  // after the pair: a session's own models and problems replace it
+    const auto open = [&] { window.openPath(options.path); };
+    QObject::connect(&workspace, &Workspace::modelsChanged, &window, open, Qt::SingleShotConnection);
   }
+  if (!picture) workspace.findInterrupted();
   const int code = application.exec();
   if (!picture) window.savePreferences(settings);
   return code;
@@ -205,6 +213,10 @@ int main(int argc, char** argv) {
   Options options;
   if (const auto code = parseCommandLine(argc, argv, options)) return *code;
   if (options.scale > 0) qputenv("QT_SCALE_FACTOR", QByteArray::number(options.scale));
+  const bool display = qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY");
+  if (!options.screenshot.isEmpty() && !display && !qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) {
+    qputenv("QT_QPA_PLATFORM", "offscreen");  // a picture needs no display
+  }
   QApplication application(argc, argv);
   QGuiApplication::setDesktopFileName(QStringLiteral("tandem"));
   return runWindow(application, options);

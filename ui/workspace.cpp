@@ -317,13 +317,19 @@ int Workspace::Private::position(const ProblemKey& wanted) const {
 void Workspace::Private::open(const QString& path, bool resume) {
   if (job) return void(emit q->failed(tr("Stop the run before opening %1").arg(path)));
   const quint64 generation = ++sessionGeneration;
+  ++loading;
+  emit q->stateChanged();
   background(
       q, [path] { return readSession(path); },
       [this, generation, resume](tandem::Result<OpenedSession> opened) {
-        if (generation != sessionGeneration || job) return;
-        if (!opened) return void(emit q->failed(QString::fromStdString(opened.error().message)));
-        replay = true;
-        adopt(*std::move(opened), resume);
+        --loading;
+        const bool wanted = generation == sessionGeneration && !job;
+        if (wanted && opened) {
+          replay = true;
+          adopt(*std::move(opened), resume);
+        } else if (wanted) {
+          emit q->failed(QString::fromStdString(opened.error().message));
+        }
         emit q->stateChanged();
       });
 }
@@ -357,6 +363,7 @@ void Workspace::Private::adopt(OpenedSession opened, bool resume) {
     recordedNames[side] = QString::fromStdString(sides[side].name);
     recordedHashes[side] = sides[side].sha256;
   }
+  ++problemsGeneration;  // a set that is being read comes too late
   if (!set.problems.empty()) setProblems(std::move(set), std::move(setNames));
   emit q->settingsChanged();
   emit q->modelsChanged();

@@ -136,10 +136,7 @@ void RaceView::connectWorkspace() {
   connect(&m_workspace, &Workspace::runFinished, this, &RaceView::onRunFinished);
   connect(&m_workspace, &Workspace::stateChanged, this, &RaceView::onStateChanged);
   connect(&m_workspace, &Workspace::modelsChanged, this, &RaceView::onStateChanged);
-  connect(&m_workspace, &Workspace::problemsChanged, this, [this] {
-    showProblem();
-    tryDemonstration();
-  });
+  connect(&m_workspace, &Workspace::problemsChanged, this, &RaceView::showProblem);
   connect(&m_workspace, &Workspace::sessionChanged, this, [this] {
     if (m_workspace.state() == Workspace::State::Running) return;
     if (m_workspace.session() != m_session) m_livePosition = {-1, -1};
@@ -205,7 +202,6 @@ void RaceView::onStateChanged() {
     side->setShared(m_workspace.settings().mode == "together");
   }
   refreshTexts();
-  tryDemonstration();
 }
 
 /// What an empty grid says, and whether a vote can be kept.
@@ -374,19 +370,12 @@ void RaceView::arrangeSides() {
 bool RaceView::settled() const {
   const auto state = m_workspace.state();
   const bool idle = state == Workspace::State::Ready || state == Workspace::State::Replay;
-  return idle && m_reading == 0 && !m_demonstrating;
+  return idle && m_reading == 0;
 }
 
 void RaceView::demonstrate() {
-  m_demonstrating = m_sides[0]->completions().rowCount() == 0 && !m_workspace.isReplay();
-  tryDemonstration();
-}
-
-void RaceView::tryDemonstration() {
-  if (!m_demonstrating || m_workspace.state() != Workspace::State::Ready) return;
-  if (m_workspace.problems().problems.empty()) return;
-  m_demonstrating = false;
-  m_workspace.startRun({m_workspace.selection().problem()});
+  const bool empty = m_sides[0]->completions().rowCount() == 0;
+  if (empty && !m_workspace.isReplay()) m_workspace.startRun({m_workspace.selection().problem()});
 }
 
 void RaceView::showEvent(QShowEvent* event) {

@@ -52,7 +52,6 @@ class RaceView : public View {
   void showPreference(const QString& preference);
   void setBlind(bool blind);
   void arrangeSides();
-  void tryDemonstration();
   Side leftSide() const { return m_swapped ? Side::Student : Side::Teacher; }
   RaceSide& side(int index) { return *m_sides[static_cast<std::size_t>(index)]; }
 
@@ -67,8 +66,7 @@ class RaceView : public View {
 
   std::array<int, 2> m_livePosition{-1, -1};  // problem that streams, or last streamed, per side
   std::array<bool, 2> m_started{false, false};
-  bool m_follow = true;  // the selection moves with the run until the user moves it
-  bool m_demonstrating = false;
+  bool m_follow = true;    // the selection moves with the run until the user moves it
   bool m_swapped = false;  // blind mode may put the student left
   int m_reading = 0;
   quint64 m_generation = 0;

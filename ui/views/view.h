@@ -17,8 +17,8 @@ class View : public QWidget {
   virtual QList<Plot*> plots() const = 0;
   /// True when the view shows data and no background work for it is pending: what --screenshot waits for.
   virtual bool settled() const = 0;
-  /// Does by itself what a first click would (captures matrices, measures a short sweep): used by
-  /// --screenshot and the demo.
+  /// Does by itself what a first click would (starts a run, captures matrices, measures a short sweep): used
+  /// by --screenshot, once models and problems are loaded.
   virtual void demonstrate() {}
 };
 
