@@ -1,8 +1,10 @@
 #include "core/corpus/bpe_trainer.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -118,7 +120,11 @@ ordered_json frame() {
 }  // namespace
 
 struct BpeTrainer::Counts {
-  std::map<std::string, std::int64_t, std::less<>> pieces;
+  struct Hash {
+    using is_transparent = void;  // look pieces up without copying them
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>> pieces;
 };
 
 Status check_options(const BpeOptions& options) {
@@ -152,8 +158,10 @@ TrainedTokenizer BpeTrainer::train(const BpeOptions& options) const {
   for (int byte = 0; byte < kBytes; ++byte)
     spelling.push_back(byte_level_of_bytes(std::string(1, static_cast<char>(byte))));
 
+  // In a fixed order, whatever the order of the texts was.
+  const std::map<std::string_view, std::int64_t> sorted(counts_->pieces.begin(), counts_->pieces.end());
   std::vector<Piece> pieces;
-  for (const auto& [text, count] : counts_->pieces) {
+  for (const auto& [text, count] : sorted) {
     Piece piece{{}, count};
     for (char c : text) piece.ids.push_back(static_cast<unsigned char>(c));
     pieces.push_back(std::move(piece));
