@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -34,6 +36,31 @@ bool spin_until(Done done) {
   return done();
 }
 
+// Sleeps until a condition on atomics holds, and wakes those who sleep. Whoever makes the condition true
+// calls wake() afterwards, which costs one load while nobody sleeps. (std::atomic::wait yields the core
+// several times before it sleeps; beside busy processes each yield can cost a time slice.)
+class Doze {
+ public:
+  template <typename Done>
+  void until(Done done) {
+    if (spin_until(done)) return;
+    std::unique_lock lock(mutex_);
+    ++sleepers_;
+    changed_.wait(lock, done);
+    --sleepers_;
+  }
+  void wake() {
+    if (sleepers_ == 0) return;
+    { const std::lock_guard lock(mutex_); }  // a sleeper has either not looked yet, or waits already
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::atomic<int> sleepers_{0};
+};
+
 }  // namespace
 
 // One loop is one generation. A worker enters a loop by counting itself in `inside` and re-reading the
@@ -45,6 +72,8 @@ struct ThreadPool::State {
   std::atomic<std::int32_t> inside{0};
   std::atomic<std::int64_t> next{0};
   std::atomic<bool> stop{false};
+  Doze idle;    // workers, until a loop opens
+  Doze ending;  // the caller, until the last worker has left
   std::int64_t count = 0;
   std::int64_t grain = 1;
   const std::function<void(std::int64_t, std::int64_t)>* body = nullptr;
@@ -59,17 +88,14 @@ struct ThreadPool::State {
 
   void work() {
     std::uint32_t seen = 0;
-    while (!stop.load()) {
-      const auto changed = [&] { return generation.load() != seen || stop.load(); };
-      if (!spin_until(changed)) generation.wait(seen);
-      if (stop.load()) return;
-      const std::uint32_t now = generation.load();
-      if (now % 2 == 1) {
-        inside.fetch_add(1);
-        if (generation.load() == now) run_chunks();
-        if (inside.fetch_sub(1) == 1) inside.notify_one();
-      }
-      seen = now;
+    for (;;) {
+      idle.until([&] { return generation != seen || stop; });
+      if (stop) return;
+      seen = generation;
+      if (seen % 2 == 0) continue;
+      ++inside;
+      if (generation == seen) run_chunks();
+      if (--inside == 0) ending.wake();
     }
   }
 };
@@ -80,8 +106,7 @@ ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
 
 ThreadPool::~ThreadPool() {
   state_->stop = true;
-  state_->generation.fetch_add(2);
-  state_->generation.notify_all();
+  state_->idle.wake();
   for (auto& worker : state_->workers) worker.join();
 }
 
@@ -93,23 +118,20 @@ void ThreadPool::parallel_for(std::int64_t count, std::int64_t grain,
                               const std::function<void(std::int64_t, std::int64_t)>& body) {
   if (count <= 0) return;
   grain = std::max<std::int64_t>(grain, 1);
-  if (state_->workers.empty() || count <= grain) {
+  State& s = *state_;
+  if (s.workers.empty() || count <= grain) {
     for (std::int64_t begin = 0; begin < count; begin += grain) body(begin, std::min(begin + grain, count));
     return;
   }
-  State& s = *state_;
   s.count = count;
   s.grain = grain;
   s.body = &body;
   s.next = 0;
-  s.generation.fetch_add(1);  // opens the loop
-  s.generation.notify_all();
+  ++s.generation;  // opens the loop
+  s.idle.wake();
   s.run_chunks();
-  s.generation.fetch_add(1);  // closes it: a late worker sees the change and stays out
-  const auto empty = [&] { return s.inside.load() == 0; };
-  if (!spin_until(empty)) {
-    for (std::int32_t left = s.inside.load(); left != 0; left = s.inside.load()) s.inside.wait(left);
-  }
+  ++s.generation;  // closes it: a late worker sees the change and stays out
+  s.ending.until([&] { return s.inside == 0; });
 }
 
 }  // namespace tandem

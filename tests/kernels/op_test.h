@@ -4,8 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <random>
+#include <string_view>
 #include <vector>
+
+#include <hwy/targets.h>
 
 #include <QString>
 
@@ -52,6 +56,16 @@ class Array {
   std::vector<float> data_;
   std::int64_t used_ = -1;
 };
+
+/// Runs before main: with TANDEM_TEST_SIMD=avx2 or =baseline the ops pretend that the CPU has no more, so
+/// that one machine tests the code of all.
+inline const bool kSimdLimited = [] {
+  const char* value = std::getenv("TANDEM_TEST_SIMD");
+  const std::string_view limit = value == nullptr ? "" : value;
+  if (limit == "avx2") hwy::DisableTargets(HWY_AVX3);
+  if (limit == "baseline") hwy::DisableTargets(HWY_AVX3 | HWY_AVX2);
+  return !limit.empty();
+}();
 
 inline double silu(double x) {
   return x / (1 + std::exp(-x));
