@@ -24,12 +24,28 @@ void convolve_row(const float* const* inputs, const float* taps, std::size_t ker
   });
 }
 
+// The same for one new input x after `window` [kernel - 1, count], which moves on by it.
+void convolve_step(const float* x, const float* taps, std::size_t kernel, const float* bias, bool with_silu,
+                   float* window, float* y, std::size_t count) {
+  const FloatTag d;
+  for_vectors(d, count, [&](std::size_t c, std::size_t n) HWY_ATTR {
+    FloatVec sum = bias == nullptr ? hn::Zero(d) : load_n(d, bias + c, n);
+    for (std::size_t k = 0; k < kernel; ++k) {
+      const FloatVec input = load_n(d, k + 1 < kernel ? window + k * count + c : x + c, n);
+      sum = hn::MulAdd(load_n(d, taps + k * count + c, n), input, sum);
+      if (k > 0) store_n(input, d, window + (k - 1) * count + c, n);
+    }
+    store_n(with_silu ? silu(d, sum) : sum, d, y + c, n);
+  });
+}
+
 }  // namespace tandem::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace tandem {
 HWY_EXPORT(convolve_row);
+HWY_EXPORT(convolve_step);
 
 namespace {
 
@@ -106,17 +122,13 @@ void causal_conv_step(Context& context, TensorView x, TensorView weight, TensorV
                "causal_conv_step: " + std::to_string(windows.size()) + " windows for x " + x.shape().str());
   const ScratchScope scope(context);
   const float* taps = channels_last(context, weight);
-  parallel_over(context, x.extent(0), 0.5 * static_cast<double>(channels),
+  parallel_over(context, x.extent(0), 0.4 * static_cast<double>(channels),
                 [&](std::int64_t begin, std::int64_t end) {
-                  const float* inputs[kMaxKernel];
                   for (std::int64_t b = begin; b < end; ++b) {
-                    float* window = windows[static_cast<std::size_t>(b)];
-                    for (std::int64_t k = 0; k + 1 < kernel; ++k) inputs[k] = window + k * channels;
-                    inputs[kernel - 1] = x.row(b);
-                    HWY_DYNAMIC_DISPATCH(convolve_row)
-                    (inputs, taps, static_cast<std::size_t>(kernel), data_or_null(bias),
-                     activation == ConvActivation::Silu, y.row(b), static_cast<std::size_t>(channels));
-                    update_window(x.rows(b, 1), TensorView(window, Shape{kernel - 1, channels}));
+                    HWY_DYNAMIC_DISPATCH(convolve_step)
+                    (x.row(b), taps, static_cast<std::size_t>(kernel), data_or_null(bias),
+                     activation == ConvActivation::Silu, windows[static_cast<std::size_t>(b)], y.row(b),
+                     static_cast<std::size_t>(channels));
                   }
                 });
 }

@@ -11,6 +11,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "kernels/base/parallel.h"
+#include "kernels/ops/narrow.h"
 
 namespace tandem {
 namespace {
@@ -220,14 +221,14 @@ const char* dense_input(Context& context, const TensorView& x, DType dtype) {
   const bool dense = x.extent(0) == 1 || x.stride(0) == in;
   if (dtype == DType::F32 && dense) return reinterpret_cast<const char*>(x.f32());
   float* copy = context.scratch(x.elements());
-  auto* narrow = reinterpret_cast<BFloat16*>(copy);
+  auto* narrowed = reinterpret_cast<BFloat16*>(copy);
   parallel_over(context, x.extent(0), 0.1 * static_cast<double>(in),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
                     if (dtype == DType::F32) {
                       std::copy_n(x.row(i), in, copy + i * in);
                     } else {
-                      std::transform(x.row(i), x.row(i) + in, narrow + i * in, to_bfloat16);
+                      narrow(x.row(i), narrowed + i * in, in);
                     }
                   }
                 });

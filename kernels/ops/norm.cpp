@@ -13,20 +13,33 @@
 HWY_BEFORE_NAMESPACE();
 namespace tandem::HWY_NAMESPACE {
 
-void rms_norm_row(const float* x, const float* weight, float eps, float* y, std::size_t count) {
+// y = x * scale * weight
+HWY_INLINE void scale_row(const float* x, const float* weight, float scale, float* y, std::size_t count) {
   const FloatTag d;
-  const float mean_square = dot(d, x, x, count) / static_cast<float>(count);
-  const FloatVec scale = hn::Set(d, 1.0F / std::sqrt(mean_square + eps));
   for_vectors(d, count, [&](std::size_t i, std::size_t n) HWY_ATTR {
-    store_n(hn::Mul(hn::Mul(load_n(d, x + i, n), scale), load_n(d, weight + i, n)), d, y + i, n);
+    const FloatVec normalised = hn::Mul(load_n(d, x + i, n), hn::Set(d, scale));
+    store_n(hn::Mul(normalised, load_n(d, weight + i, n)), d, y + i, n);
   });
 }
 
-void silu_product_row(float* y, const float* z, std::size_t count) {
+void rms_norm_row(const float* x, const float* weight, float eps, float* y, std::size_t count) {
+  const float mean_square = dot(FloatTag(), x, x, count) / static_cast<float>(count);
+  scale_row(x, weight, 1.0F / std::sqrt(mean_square + eps), y, count);
+}
+
+void gated_group_norm_row(float* y, const float* z, const float* weight, std::size_t group, float eps,
+                          std::size_t count) {
   const FloatTag d;
-  for_vectors(d, count, [&](std::size_t i, std::size_t n) HWY_ATTR {
-    store_n(hn::Mul(load_n(d, y + i, n), silu(d, load_n(d, z + i, n))), d, y + i, n);
-  });
+  for (std::size_t begin = 0; begin < count; begin += group, y += group, z += group, weight += group) {
+    FloatVec squares = hn::Zero(d);
+    for_vectors(d, group, [&](std::size_t i, std::size_t n) HWY_ATTR {
+      const FloatVec gated = hn::Mul(load_n(d, y + i, n), silu(d, load_n(d, z + i, n)));
+      store_n(gated, d, y + i, n);
+      squares = hn::MulAdd(gated, gated, squares);
+    });
+    const float mean_square = hn::GetLane(hn::SumOfLanes(d, squares)) / static_cast<float>(group);
+    scale_row(y, weight, 1.0F / std::sqrt(mean_square + eps), y, group);
+  }
 }
 
 }  // namespace tandem::HWY_NAMESPACE
@@ -35,7 +48,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace tandem {
 HWY_EXPORT(rms_norm_row);
-HWY_EXPORT(silu_product_row);
+HWY_EXPORT(gated_group_norm_row);
 
 void rms_norm(Context& context, TensorView x, TensorView weight, float eps, TensorView y) {
   TANDEM_CHECK(
@@ -60,12 +73,9 @@ void gated_group_norm(Context& context, TensorView y, TensorView z, TensorView w
   parallel_over(context, y.extent(0), 0.5 * static_cast<double>(channels),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
-                    float* row = y.row(i);
-                    HWY_DYNAMIC_DISPATCH(silu_product_row)(row, z.row(i), static_cast<std::size_t>(channels));
-                    for (std::int64_t c = 0; c < channels; c += group) {
-                      HWY_DYNAMIC_DISPATCH(rms_norm_row)
-                      (row + c, weight.f32() + c, eps, row + c, static_cast<std::size_t>(group));
-                    }
+                    HWY_DYNAMIC_DISPATCH(gated_group_norm_row)
+                    (y.row(i), z.row(i), weight.f32(), static_cast<std::size_t>(group), eps,
+                     static_cast<std::size_t>(channels));
                   }
                 });
 }

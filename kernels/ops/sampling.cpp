@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <ranges>
 
 #include "kernels/base/parallel.h"
 
@@ -18,16 +19,36 @@ void softmax_row(float* x, std::size_t count) {
   softmax(FloatTag(), x, count);
 }
 
-// weights[i] = e^((x[i] - top) * factor); returns their sum.
-double exponentials(const float* x, float top, float factor, float* weights, std::size_t count) {
+// The first of the largest; 0 if NaN hides it.
+std::size_t index_of_largest(const float* x, std::size_t count) {
   const FloatTag d;
-  double sum = 0;
-  for_vectors(d, count, [&](std::size_t i, std::size_t n) HWY_ATTR {
-    const FloatVec scaled = hn::Mul(hn::Sub(load_n(d, x + i, n), hn::Set(d, top)), hn::Set(d, factor));
-    store_n(exp(d, scaled), d, weights + i, n);
-  });
-  for (std::size_t i = 0; i < count; ++i) sum += weights[i];
-  return sum;
+  const std::size_t step = hn::Lanes(d);
+  FloatVec largest = hn::Set(d, x[0]);
+  std::size_t whole = 0;
+  for (; whole + step <= count; whole += step) largest = hn::Max(largest, hn::LoadU(d, x + whole));
+  float top = hn::GetLane(hn::MaxOfLanes(d, largest));
+  for (std::size_t i = whole; i < count; ++i) top = std::max(top, x[i]);
+  const float* found = std::find(x, x + count, top);
+  return found == x + count ? 0 : static_cast<std::size_t>(found - x);
+}
+
+// weights[i] = e^((x[i] - top) * factor), none of x above top; returns their sum.
+double exponentials(const float* x, float top, float factor, float* weights, std::size_t count) {
+  constexpr std::size_t kBlock = 1024;  // summed in f32
+  const FloatTag d;
+  double total = 0;
+  for (std::size_t begin = 0; begin < count; begin += kBlock) {
+    FloatVec sum = hn::Zero(d);
+    for_vectors(d, std::min(kBlock, count - begin), [&](std::size_t at, std::size_t n) HWY_ATTR {
+      const std::size_t i = begin + at;
+      const FloatVec below = hn::Sub(load_n(d, x + i, n), hn::Set(d, top));
+      const FloatVec weight = exp_nonpositive(d, hn::Mul(below, hn::Set(d, factor)));
+      store_n(weight, d, weights + i, n);
+      sum = hn::Add(sum, n == hn::Lanes(d) ? weight : load_n(d, weights + i, n));
+    });
+    total += static_cast<double>(hn::GetLane(hn::SumOfLanes(d, sum)));
+  }
+  return total;
 }
 
 }  // namespace tandem::HWY_NAMESPACE
@@ -36,6 +57,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace tandem {
 HWY_EXPORT(softmax_row);
+HWY_EXPORT(index_of_largest);
 HWY_EXPORT(exponentials);
 
 namespace {
@@ -56,41 +78,47 @@ std::size_t pick(double mass, std::size_t count, const Weight& weight) {
   return last;
 }
 
-// The truncated draw. Ids leave a heap in order of falling weight (rising id among equals) until enough of
-// them are out, so the order of the improbable rest is never worked out.
-std::int32_t draw_truncated(const float* weights, std::size_t count, double total, const SamplingRule& rule,
-                            float uniform, std::int32_t* ids) {
-  const auto less_probable = [&](std::int32_t a, std::int32_t b) {
+// Puts the heaviest ids first, in order of falling weight (rising id among equals), until their mass reaches
+// `limit`. They leave a heap one by one, so the order of the light rest is never worked out.
+struct Kept {
+  std::size_t count = 0;
+  double mass = 0;
+};
+
+Kept keep_mass(const float* weights, double limit, std::int32_t* begin, std::int32_t* end) {
+  const auto lighter = [&](std::int32_t a, std::int32_t b) {
     return weights[a] != weights[b] ? weights[a] < weights[b] : a > b;
   };
-  // Without top-k, tokens of less than (1 - top_p) / count each cannot be needed to reach top_p.
-  const auto k = rule.top_k > 0 ? std::min(count, static_cast<std::size_t>(rule.top_k)) : count;
-  const double needed = k < count ? 0.0 : total * (1.0 - rule.top_p) / static_cast<double>(count);
+  std::make_heap(begin, end, lighter);
+  std::int32_t* rest = end;
+  Kept kept;
+  while (rest != begin && kept.mass < limit) {
+    std::pop_heap(begin, rest--, lighter);
+    kept.mass += static_cast<double>(weights[*rest]);
+    ++kept.count;
+  }
+  std::reverse(begin, end);
+  return kept;
+}
+
+// The truncated draw. `ids` is scratch for `count` of them.
+std::int32_t draw_truncated(const float* weights, std::size_t count, double total, const SamplingRule& rule,
+                            float uniform, std::int32_t* ids) {
+  const auto heavier = [&](std::int32_t a, std::int32_t b) {
+    return weights[a] != weights[b] ? weights[a] > weights[b] : a < b;
+  };
+  const auto all = std::views::iota(std::int32_t{0}, static_cast<std::int32_t>(count));
   std::int32_t* end = ids;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (weights[i] >= needed) *end++ = static_cast<std::int32_t>(i);
+  if (rule.top_k > 0 && static_cast<std::size_t>(rule.top_k) < count) {
+    end = std::ranges::partial_sort_copy(all, std::ranges::subrange(ids, ids + rule.top_k), heavier).out;
+    total = std::accumulate(ids, end, 0.0, [&](double sum, std::int32_t id) { return sum + weights[id]; });
+  } else {
+    // Tokens of less than (1 - top_p) / count of the mass each cannot be needed to reach top_p.
+    const double needed = total * (1.0 - rule.top_p) / static_cast<double>(count);
+    end = std::ranges::copy_if(all, ids, [&](std::int32_t id) { return weights[id] >= needed; }).out;
   }
-  std::make_heap(ids, end, less_probable);
-  const auto candidates = static_cast<std::size_t>(end - ids);
-  const std::size_t most = std::min(k, candidates);
-  double mass = 0;
-  std::int32_t* const top = end;  // ids leave to [top - taken, top), most probable last
-  std::size_t taken = 0;
-  while (taken < most && (k < count || mass < total * rule.top_p)) {
-    std::pop_heap(ids, end--, less_probable);
-    mass += weights[*end];
-    ++taken;
-  }
-  const auto nth = [&](std::size_t i) { return top[-1 - static_cast<std::ptrdiff_t>(i)]; };
-  if (k < count && rule.top_p < 1.0F) {  // top-p of what top-k left
-    const double limit = mass * rule.top_p;
-    double kept = 0;
-    std::size_t n = 0;
-    while (n < taken && kept < limit) kept += weights[nth(n++)];
-    mass = kept;
-    taken = n;
-  }
-  return nth(pick(mass * uniform, taken, [&](std::size_t i) { return weights[nth(i)]; }));
+  const Kept kept = keep_mass(weights, rule.top_p < 1.0F ? total * rule.top_p : total, ids, end);
+  return ids[pick(kept.mass * uniform, kept.count, [&](std::size_t i) { return weights[ids[i]]; })];
 }
 
 }  // namespace
@@ -125,7 +153,7 @@ void sample(Context& context, TensorView logits, std::int64_t vocab, const Sampl
       const float* row = logits.row(b);
       float* w = weights + b * stride;
       const auto i = static_cast<std::size_t>(b);
-      const auto best = static_cast<std::int32_t>(std::max_element(row, row + count) - row);
+      const auto best = static_cast<std::int32_t>(HWY_DYNAMIC_DISPATCH(index_of_largest)(row, count));
       const float top = row[best];
       const double plain_sum = HWY_DYNAMIC_DISPATCH(exponentials)(row, top, 1.0F, w, count);
       std::int32_t token = best;

@@ -40,11 +40,14 @@ HWY_INLINE void store_n(FloatVec v, FloatTag d, float* to, std::size_t count) {
   std::copy_n(lanes, count, to);
 }
 
-/// Calls body(offset, lanes in use) for each vector of `count` floats.
+/// Calls body(offset, lanes in use) for each vector of `count` floats: whole ones first, with a constant
+/// number of lanes, then the rest.
 template <typename Body>
 HWY_INLINE void for_vectors(FloatTag d, std::size_t count, const Body& body) {
   const std::size_t step = hn::Lanes(d);
-  for (std::size_t i = 0; i < count; i += step) body(i, std::min(step, count - i));
+  std::size_t i = 0;
+  for (; i + step <= count; i += step) body(i, step);
+  if (i < count) body(i, count - i);
 }
 
 /// sum of a[i] * b[i]

@@ -16,22 +16,39 @@
 HWY_BEFORE_NAMESPACE();
 namespace tandem::HWY_NAMESPACE {
 
-// One head of one token: state [headdim, dstate] updated and read in one pass.
+// kRows rows of a head's state, updated and read in one pass; y [kRows] is what they read.
+template <std::size_t kRows>
+HWY_INLINE void step_rows(float* state, const float* x, const float* b, const float* c, FloatVec decay,
+                          float dt, float skip, float* y, std::size_t dstate) {
+  const FloatTag d;
+  FloatVec input[kRows];
+  FloatVec sum[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+  for (std::size_t p = 0; p < kRows; ++p) input[p] = hn::Set(d, dt * x[p]);
+  for_vectors(d, dstate, [&](std::size_t i, std::size_t n) HWY_ATTR {
+    const FloatVec key = load_n(d, b + i, n);
+    const FloatVec query = load_n(d, c + i, n);
+    for (std::size_t p = 0; p < kRows; ++p) {
+      float* at = state + p * dstate + i;
+      const FloatVec s = hn::MulAdd(input[p], key, hn::Mul(decay, load_n(d, at, n)));
+      store_n(s, d, at, n);
+      sum[p] = hn::MulAdd(s, query, sum[p]);
+    }
+  });
+  float read[4];
+  store_sums(d, sum[0], sum[1], sum[2], sum[3], read);
+  for (std::size_t p = 0; p < kRows; ++p) y[p] = read[p] + skip * x[p];
+}
+
+// One head of one token: state [headdim, dstate].
 void step_head(float* state, const float* x, const float* b, const float* c, float log_decay, float dt,
                float skip, float* y, std::size_t headdim, std::size_t dstate) {
   const FloatTag d;
   const FloatVec decay = exp(d, hn::Set(d, log_decay));
-  for (std::size_t p = 0; p < headdim; ++p) {
-    float* row = state + p * dstate;
-    const FloatVec input = hn::Set(d, dt * x[p]);
-    FloatVec sum = hn::Zero(d);
-    for_vectors(d, dstate, [&](std::size_t i, std::size_t n) HWY_ATTR {
-      const FloatVec s = hn::MulAdd(input, load_n(d, b + i, n), hn::Mul(decay, load_n(d, row + i, n)));
-      store_n(s, d, row + i, n);
-      sum = hn::MulAdd(s, load_n(d, c + i, n), sum);
-    });
-    y[p] = hn::GetLane(hn::SumOfLanes(d, sum)) + skip * x[p];
+  std::size_t p = 0;
+  for (; p + 4 <= headdim; p += 4) {
+    step_rows<4>(state + p * dstate, x + p, b, c, decay, dt, skip, y + p, dstate);
   }
+  for (; p < headdim; ++p) step_rows<1>(state + p * dstate, x + p, b, c, decay, dt, skip, y + p, dstate);
 }
 
 // From the log decays between each earlier token and the one before `row`, to those of `row` itself: the

@@ -242,16 +242,19 @@ void bench_pointwise(benchmark::State& state, const std::function<void(Context&,
 }
 const std::vector<float> kFrequencies(kDim / 2, 0.1F);
 const std::vector<std::int32_t> kPositions(64, 700);
-const std::vector<float> kWeight(512, 1.0F);
-TensorView weight(std::int64_t channels) {
-  return {const_cast<float*>(kWeight.data()), Shape{channels}};
+TensorView ones(Shape shape) {
+  static std::vector<float> values(64 * 128, 1.0F);
+  return {values.data(), shape};
 }
 BENCHMARK_CAPTURE(
     bench_pointwise, rms_norm,
-    [](Context& c, TensorView x, TensorView y) { rms_norm(c, x, weight(128), 1e-5F, y); }, 128);
+    [](Context& c, TensorView x, TensorView y) { rms_norm(c, x, ones({128}), 1e-5F, y); }, 128);
 BENCHMARK_CAPTURE(
     bench_pointwise, gated_group_norm,
-    [](Context& c, TensorView x, TensorView y) { gated_group_norm(c, y, x, weight(128), kDim, 1e-5F); }, 128);
+    [](Context& c, TensorView, TensorView y) {
+      gated_group_norm(c, y, ones({64, 128}), ones({128}), kDim, 1e-5F);
+    },
+    128);
 BENCHMARK_CAPTURE(
     bench_pointwise, swiglu, [](Context& c, TensorView x, TensorView y) { swiglu(c, x, x, y); }, 384);
 BENCHMARK_CAPTURE(

@@ -1,10 +1,12 @@
 // Matrix products against double-precision sums: odd shapes, strides, accumulation, both weight types,
 // threads.
+#include <limits>
 #include <thread>
 
 #include <QTest>
 
 #include "kernels/ops/matmul.h"
+#include "kernels/ops/narrow.h"
 #include "tests/kernels/op_test.h"
 
 using namespace tandem;
@@ -81,6 +83,28 @@ class TestMatmul : public QObject {
           linear(context, x, packed, y, accumulate);
           QCOMPARE(difference(y, want, type == DType::F32 && !stored_narrow ? kF32 : kBf16), QString());
         }
+      }
+    }
+  }
+
+  void narrow_rounds_as_the_scalar_conversion() {
+    Array values = Array::random(Shape{1000}, 1, 1e3F);
+    const float special[] = {0.0F,
+                             -0.0F,
+                             1.00390625F,
+                             1.01171875F,
+                             std::nanf(""),
+                             -std::nanf(""),
+                             std::numeric_limits<float>::infinity(),
+                             std::numeric_limits<float>::max(),
+                             1e-42F};
+    std::copy(std::begin(special), std::end(special), values.data().begin());
+    for (const std::int64_t count : {0, 1, 15, 17, 1000}) {
+      std::vector<BFloat16> got(values.data().size());
+      narrow(values.data().data(), got.data(), count);
+      for (std::int64_t i = 0; i < count; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        QCOMPARE(got[at].bits, to_bfloat16(values.data()[at]).bits);
       }
     }
   }

@@ -76,6 +76,19 @@ class TestSampling : public QObject {
     QCOMPARE(difference(x, want, 2e-6), QString());  // scores of magnitude 30 carry 2^-24 * 30 into exp
   }
 
+  // Two logits, one of them 0: the other's probability shows its exponential. Two ulp, and one each for the
+  // sum and the quotient.
+  void exponential_is_accurate() {
+    Context context;
+    for (float x = -87.0F; x < 0; x += 0.0173F) {
+      Array pair(Shape{1, 2});
+      pair.data()[0] = x;
+      softmax(context, pair);
+      const double want = std::exp(static_cast<double>(x)) / (1 + std::exp(static_cast<double>(x)));
+      QVERIFY2(std::abs(pair.at(0, 0) / want - 1) < 4 * 0x1p-23, qPrintable(QString("at %1").arg(x)));
+    }
+  }
+
   // Uniforms on a fine grid hit each token as often as its probability says.
   void frequencies_data() {
     QTest::addColumn<float>("temperature");

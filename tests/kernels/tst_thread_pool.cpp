@@ -1,5 +1,7 @@
 // The pool covers every index once, on any number of threads, and survives more threads than cores.
 #include <atomic>
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include <QTest>
@@ -29,6 +31,37 @@ class TestThreadPool : public QObject {
       });
       for (int i = 0; i < count; ++i) QCOMPARE(hits[static_cast<std::size_t>(i)].load(), 1);
     }
+  }
+
+  // Two chunks that wait for each other need both threads: a worker that went to sleep must come.
+  void wakes_sleeping_workers() {
+    tandem::ThreadPool pool(2);
+    for (int repeat = 0; repeat < 20; ++repeat) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // longer than a worker spins
+      std::atomic<int> started{0};
+      pool.parallel_for(2, 1, [&](std::int64_t, std::int64_t) {
+        ++started;
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (started < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+      });
+      QCOMPARE(started.load(), 2);
+    }
+  }
+
+  // Pools are independent: loops of several at once, each on its own calling thread.
+  void several_pools_at_once() {
+    std::atomic<std::int64_t> total{0};
+    std::vector<std::thread> callers;
+    for (int caller = 0; caller < 4; ++caller) {
+      callers.emplace_back([&] {
+        tandem::ThreadPool pool(3);
+        for (int repeat = 0; repeat < 50; ++repeat) {
+          pool.parallel_for(100, 7, [&](std::int64_t begin, std::int64_t end) { total += end - begin; });
+        }
+      });
+    }
+    for (auto& caller : callers) caller.join();
+    QCOMPARE(total.load(), 4 * 50 * 100);
   }
 };
 
