@@ -5,6 +5,7 @@
 #include <QClipboard>
 #include <QDialog>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QFormLayout>
 #include <QLabel>
 #include <QMenuBar>
@@ -12,6 +13,7 @@
 
 #include "core/base/provenance.h"
 #include "ui/main_window.h"
+#include "ui/session_files.h"
 #include "ui/theme.h"
 #include "ui/widgets/problem_strip.h"
 
@@ -42,6 +44,16 @@ void MainWindow::buildFileMenu() {
     const QString path =
         QFileDialog::getOpenFileName(this, tr("Open session"), QString(), tr("Sessions (*.tandem)"));
     if (!path.isEmpty()) m_workspace.openSession(path);
+  });
+  QMenu* recorded = menu->addMenu(tr("Sessions &recorded here"));
+  connect(recorded, &QMenu::aboutToShow, this, [this, recorded] {
+    constexpr int kShown = 10;
+    recorded->clear();
+    for (const QString& path : recordedSessions(kShown)) {
+      recorded->addAction(QFileInfo(path).completeBaseName(), this,
+                          [this, path] { m_workspace.openSession(path); });
+    }
+    if (recorded->isEmpty()) recorded->addAction(tr("None yet: press Run"))->setEnabled(false);
   });
   m_closeSession = command(menu, QStringLiteral("closeSession"), tr("&Close session"), QKeySequence::Close,
                            [this] { m_workspace.closeSession(); });

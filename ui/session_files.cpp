@@ -1,6 +1,7 @@
 #include "ui/session_files.h"
 
 #include <algorithm>
+#include <limits>
 
 #include <QDateTime>
 #include <QDir>
@@ -111,11 +112,18 @@ std::unique_ptr<QLockFile> markRecording(const QString& sessionPath) {
   return mark;
 }
 
+QStringList recordedSessions(int limit) {
+  QStringList paths;
+  for (const QFileInfo& entry :
+       sessionFolder().entryInfoList({QStringLiteral("*.tandem")}, QDir::Files, QDir::Time)) {
+    if (paths.size() < limit) paths << entry.absoluteFilePath();
+  }
+  return paths;
+}
+
 QStringList takeInterruptedSessions() {
-  const QDir folder = sessionFolder();
   QStringList found;
-  for (const QFileInfo& entry : folder.entryInfoList({QStringLiteral("*.tandem")}, QDir::Files, QDir::Time)) {
-    const QString path = entry.absoluteFilePath();
+  for (const QString& path : recordedSessions(std::numeric_limits<int>::max())) {
     const bool marked = QFile::exists(path + QStringLiteral(".recording"));
     if (marked && markOf(path)->tryLock(0)) found << path;  // the lock, and so the mark, goes at once
   }

@@ -31,6 +31,10 @@ tandem::Result<OpenedSession> readSession(const QString& path);
 tandem::Result<std::shared_ptr<tandem::Session>> sessionFor(
     const std::shared_ptr<tandem::Session>& current, const std::vector<tandem::EvaluateRequest>& requests);
 
+/// The newest sessions of the application's data folder, newest first. A folder listing: quick enough for a
+/// menu.
+QStringList recordedSessions(int limit);
+
 /// Marks a session as being recorded, until destroyed. A mark whose process is gone tells of a crash.
 std::unique_ptr<QLockFile> markRecording(const QString& sessionPath);
 

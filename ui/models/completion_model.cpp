@@ -20,6 +20,7 @@ CompletionCard cardWithoutSpans(const tandem::SessionCompletion& stored, bool gr
   card.text = QString::fromStdString(completion.text);
   card.verdict = verdictOf(stored, graded);
   card.finish = completion.finish;
+  if (stored.override_correct) card.overrideNote = QString::fromStdString(stored.override_note);
   if (stored.answer) card.answer = QString::fromStdString(*stored.answer);
   card.tokens = static_cast<int>(completion.tokens.size());
   card.firstTokenS = completion.first_token_s;
@@ -67,6 +68,10 @@ QVariant CompletionModel::data(const QModelIndex& index, int role) const {
       return card.finished() ? QVariant(card.finishS) : QVariant();  // sorts behind the others
     case FinishReasonRole:
       return card.finished() ? QString::fromLatin1(tandem::finish_reason_name(card.finish)) : QString();
+    case OverriddenRole:
+      return !card.overrideNote.isEmpty();
+    case Qt::ToolTipRole:
+      return card.overrideNote.isEmpty() ? QVariant() : tr("Verdict by hand: %1").arg(card.overrideNote);
     case Qt::AccessibleTextRole:
       return tr("Completion %1, answer %2")
           .arg(card.index + 1)
@@ -85,7 +90,8 @@ QHash<int, QByteArray> CompletionModel::roleNames() const {
                 {TokensRole, "tokens"},
                 {FirstTokenRole, "firstToken"},
                 {FinishRole, "finish"},
-                {FinishReasonRole, "finishReason"}});
+                {FinishReasonRole, "finishReason"},
+                {OverriddenRole, "overridden"}});
   return names;
 }
 
@@ -132,6 +138,17 @@ void CompletionModel::add(int side, const LiveBatch& batch) {
     count(m_cards[row]);
     touch(row);
   }
+}
+
+void CompletionModel::replace(CompletionCard card) {
+  const int row = rowOf(card.index);
+  if (row < 0) return;
+  card.spans = std::move(m_cards[row].spans);
+  m_cards[row] = std::move(card);
+  m_tally = {};
+  for (const CompletionCard& each : std::as_const(m_cards)) count(each);
+  touch(row);
+  flush();
 }
 
 void CompletionModel::flush() {

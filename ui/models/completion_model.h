@@ -28,7 +28,8 @@ struct CompletionCard {
   QVector<TokenSpan> spans;  // cover the text from its start; empty when the tokenizer is not at hand
   Verdict verdict = Verdict::Waiting;
   tandem::FinishReason finish = tandem::FinishReason::Cancelled;
-  QString answer;  // empty: none was found
+  QString answer;        // empty: none was found
+  QString overrideNote;  // why a person set the verdict; empty: it is the grader's
   int tokens = 0;
   double firstTokenS = 0;  // from the first decode step
   double finishS = 0;
@@ -53,6 +54,7 @@ class CompletionModel : public QAbstractListModel {
     FirstTokenRole,                // seconds
     FinishRole,                    // seconds
     FinishReasonRole,              // QString, "eos"
+    OverriddenRole,                // bool: the verdict is a person's; Qt::ToolTipRole says why
   };
   struct Vote {
     int count = 0;
@@ -73,6 +75,8 @@ class CompletionModel : public QAbstractListModel {
   void setCards(QVector<CompletionCard> cards);
   /// Takes what `batch` has for `side`. Views hear of it at the next flush().
   void add(int side, const LiveBatch& batch);
+  /// Another verdict for a finished completion; its spans stay.
+  void replace(CompletionCard card);
   /// One dataChanged for all rows that changed since the last.
   void flush();
 

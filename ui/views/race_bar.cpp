@@ -41,9 +41,9 @@ QString verdictWord(Verdict verdict) {
 RaceBar::RaceBar(QWidget* parent) : Plot(QStringLiteral("raceBar"), parent) {
   setTitle(tr("Finished completions, by seconds since the model began to read the problem"));
   setEmptyText(tr("Each finished completion leaves a mark here"));
-  setMinimumHeight(130);
+  setMinimumHeight(124);
   setTableSource([this] { return numbers(); });
-  yAxis->setRange(-0.5, 1.75);
+  yAxis->setRange(-1, 2);
   auto ticker = QSharedPointer<QCPAxisTickerText>::create();
   for (Side side : {Side::Teacher, Side::Student}) {
     ticker->addTick(middle(side), sideGlyph(side) + QLatin1Char(' ') + sideName(side));
@@ -113,9 +113,11 @@ void RaceBar::labelLane(Side side) {
   lane.line->setVisible(solved);
   lane.label->setVisible(solved);
   if (!solved) return;
-  lane.line->start->setCoords(lane.firstCorrect, y - 0.4);
-  lane.line->end->setCoords(lane.firstCorrect, y + 0.6);
-  lane.label->position->setCoords(lane.firstCorrect, y + 0.33);
+  const double outward =
+      side == Side::Teacher ? 1 : -1;  // labels stand outside, clear of the other lane's marks
+  lane.line->start->setCoords(lane.firstCorrect, y - 0.4 * outward);
+  lane.line->end->setCoords(lane.firstCorrect, y + 0.9 * outward);
+  lane.label->position->setCoords(lane.firstCorrect, y + 0.35 * outward);
   lane.label->setText(tr("first correct %1").arg(formatSeconds(lane.firstCorrect)));
 }
 
@@ -128,9 +130,11 @@ void RaceBar::refresh() {
   }
   setEmptyText(last > 0 ? QString() : tr("Each finished completion leaves a mark here"));
   xAxis->setRange(0, last > 0 ? last * 1.04 : 1);
-  for (Lane& lane : m_lanes) {  // labels stay inside: left of their line when it stands far right
-    const bool right = lane.firstCorrect > 0.8 * last;
-    lane.label->setPositionAlignment(Qt::AlignBottom | (right ? Qt::AlignRight : Qt::AlignLeft));
+  for (Side side : {Side::Teacher, Side::Student}) {
+    const Lane& lane = m_lanes[static_cast<int>(side)];
+    const bool farRight = lane.firstCorrect > 0.8 * last;  // no room for the label right of its line
+    lane.label->setPositionAlignment((farRight ? Qt::AlignRight : Qt::AlignLeft) |
+                                     (side == Side::Teacher ? Qt::AlignBottom : Qt::AlignTop));
   }
   summarise();
   replot(rpQueuedReplot);

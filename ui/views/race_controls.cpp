@@ -31,18 +31,19 @@ RaceControls::RaceControls(Workspace& workspace, QWidget* parent)
   m_temperature->setSingleStep(0.1);
   m_temperature->setDecimals(2);
   m_seed->setRange(0, kLargestSeed);
+  m_seed->setMaximumWidth(m_temperature->sizeHint().width() * 3 / 2);  // wide enough for seeds people type
   m_mode->addItem(tr("take turns"), QStringLiteral("take turns"));
   m_mode->addItem(tr("together (shared device, not a measurement)"), QStringLiteral("together"));
   m_mode->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-  m_mode->setMinimumContentsLength(12);
+  m_mode->setMinimumContentsLength(8);
 
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(8, 0, 8, 0);
-  layout->setSpacing(16);
+  layout->setSpacing(10);
   layout->addWidget(labelled(tr("&Completions"), m_completions, QStringLiteral("completions"),
                              tr("How many chains of thought each model writes for a problem")));
   layout->addWidget(labelled(
-      tr("Time &budget"), m_budget, QStringLiteral("budget"),
+      tr("&Budget"), m_budget, QStringLiteral("budget"),
       tr("Seconds of decoding per model and problem; what is unfinished then is cut. 0 is no limit")));
   layout->addWidget(labelled(tr("Te&mperature"), m_temperature, QStringLiteral("temperature"),
                              tr("0 always takes the likeliest token")));

@@ -71,6 +71,14 @@ void RaceDetail::setDivergence(int character) {
   mark();
 }
 
+void RaceDetail::scrollToDivergence() {
+  if (m_divergence < 0) return;
+  QTextCursor cursor(m_text->document());
+  cursor.setPosition(m_divergence);
+  m_text->setTextCursor(cursor);
+  m_text->ensureCursorVisible();
+}
+
 void RaceDetail::rebuild() {
   m_text->clear();
   append(0);
@@ -147,7 +155,7 @@ void RaceDetail::setCaption() {
   }
   QStringList parts{name, QStringLiteral("#%1").arg(m_card.index + 1), tr("%1 tok").arg(m_card.tokens)};
   if (m_card.finished()) {
-    parts << formatSeconds(m_card.finishS);
+    if (m_alias.isEmpty()) parts << formatSeconds(m_card.finishS);
     parts << (m_card.answer.isEmpty() ? tr("no answer found") : tr("answer %1").arg(m_card.answer));
     if (m_card.finish == tandem::FinishReason::Length) parts << tr("stopped at the token limit");
     if (m_card.verdict == Verdict::Cut) parts << tr("cut before its end");

@@ -22,6 +22,7 @@ class RaceDetail : public QWidget {
   void setBlind(const QString& alias);
   /// Marks the word at this character; -1 removes the mark.
   void setDivergence(int character);
+  void scrollToDivergence();
   QString text() const { return m_card.text; }
   bool finished() const { return m_card.finished(); }
 

@@ -53,6 +53,12 @@ RaceSide::RaceSide(Side side, QWidget* parent)
   m_filter.setSourceModel(&m_stored.model);
   m_grid->setModel(&m_filter);
   connect(m_grid->selectionModel(), &QItemSelectionModel::currentChanged, this, &RaceSide::selectionChanged);
+  m_grid->setContextMenuPolicy(Qt::CustomContextMenu);
+  connect(m_grid, &QWidget::customContextMenuRequested, this, [this](QPoint at) {
+    const QModelIndex card = m_grid->indexAt(at);
+    if (!card.isValid()) return;
+    emit menuRequested(card.data(CompletionModel::IndexRole).toInt(), m_grid->viewport()->mapToGlobal(at));
+  });
   connect(m_tally, &AnswerTally::answerChosen, &m_filter, &CompletionFilter::setAnswer);
   connect(&Theme::instance(), &Theme::changed, this, &RaceSide::applyTheme);
   applyTheme();
@@ -134,6 +140,11 @@ void RaceSide::select(int completion) {
   if (index.isValid()) m_grid->scrollTo(index);
 }
 
+void RaceSide::replace(CompletionCard card) {
+  m_shown->model.replace(std::move(card));
+  refreshHeader();
+}
+
 void RaceSide::applyTheme() {
   const Colors& c = Theme::instance().colors();
   const QColor ink = m_alias.isEmpty() ? c.side(m_side) : c.text;
@@ -158,7 +169,7 @@ void RaceSide::refreshHeader() {
   if (known && m_shared) rate += tr(" (shared device)");
   m_rate->setText(rate);
   m_first->setText(known && speed.timeToFirstToken() >= 0
-                       ? tr("first token %1").arg(formatSeconds(speed.timeToFirstToken()))
+                       ? tr("TTFT %1").arg(formatSeconds(speed.timeToFirstToken()))
                        : QString());
   const CompletionModel::Tally& tally = m_shown->model.tally();
   const int total = m_shown->model.rowCount();

@@ -49,10 +49,13 @@ class RaceSide : public QWidget {
   /// The chosen completion, or -1.
   int selected() const;
   void select(int completion);
+  /// A finished completion with another verdict.
+  void replace(CompletionCard card);
   CardGrid* grid() const { return m_grid; }
 
  signals:
   void selectionChanged();
+  void menuRequested(int completion, QPoint globalPosition);
 
  private:
   struct Completions {

@@ -1,10 +1,15 @@
 #include "ui/views/race_view.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <QAction>
+#include <QApplication>
+#include <QClipboard>
 #include <QComboBox>
 #include <QHBoxLayout>
+#include <QInputDialog>
+#include <QMenu>
 #include <QRandomGenerator>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -33,7 +38,7 @@ RaceView::RaceView(Workspace& workspace, QWidget* parent)
       m_gridSplitter(new QSplitter(Qt::Horizontal, this)),
       m_detailSplitter(new QSplitter(Qt::Horizontal, this)),
       m_blindAction(new QAction(tr("Blind"), this)),
-      m_tintAction(new QAction(tr("Tint by probability"), this)) {
+      m_tintAction(new QAction(tr("Tint"), this)) {
   buildLayout();
   addKeys();
   connectWorkspace();
@@ -62,7 +67,9 @@ void RaceView::buildLayout() {
   rows->addWidget(m_detailSplitter);
   rows->addWidget(m_bar);
   rows->setSizes({460, 120, 150});  // shares, not pixels
-  rows->setStretchFactor(0, 1);
+  rows->setStretchFactor(0, 4);
+  rows->setStretchFactor(1, 1);
+  rows->setStretchFactor(2, 1);
 
   auto* options = new QHBoxLayout;
   options->addWidget(new RaceControls(m_workspace, this), 1);
@@ -115,7 +122,12 @@ void RaceView::addKeys() {
     const bool inTeacher = m_sides[0]->isAncestorOf(focusWidget()) || m_sides[0]->grid()->hasFocus();
     m_sides[inTeacher ? 1 : 0]->grid()->setFocus(Qt::ShortcutFocusReason);
   });
-  QList<QAction*> actions{m_tintAction, m_blindAction, other};
+  auto* divergence = new QAction(tr("Where the texts part"), this);
+  divergence->setShortcut(Qt::Key_D);
+  connect(divergence, &QAction::triggered, this, [this] {
+    for (RaceDetail* detail : m_details) detail->scrollToDivergence();
+  });
+  QList<QAction*> actions{m_tintAction, m_blindAction, other, divergence};
   for (int choice = 0; choice <= 3; ++choice) {
     auto* action = new QAction(tr("Vote %1").arg(choice), this);
     action->setShortcut(Qt::Key_0 + choice);
@@ -148,6 +160,8 @@ void RaceView::connectWorkspace() {
   connect(m_bar, &RaceBar::completionClicked, this,
           [this](int at, int completion) { side(at).select(completion); });
   for (RaceSide* side : m_sides) {
+    connect(side, &RaceSide::menuRequested, this,
+            [this, side](int completion, QPoint at) { showMenu(side->side(), completion, at); });
     connect(side, &RaceSide::selectionChanged, this, [this, side] {
       refreshDetails();
       if (side->selected() >= 0) m_workspace.selection().setCompletion(side->selected());
@@ -342,6 +356,47 @@ void RaceView::showPreference(const QString& preference) {
     choice = side == leftSide() ? VoteBar::Choice::Left : VoteBar::Choice::Right;
   }
   m_votes->setChoice(choice);
+}
+
+void RaceView::showMenu(Side of, int completion, QPoint globalPosition) {
+  const CompletionModel& model = side(static_cast<int>(of)).completions();
+  const CompletionCard card = model.cards()[model.rowOf(completion)];
+  QMenu menu(this);
+  menu.addAction(tr("Copy text"), this, [card] { QApplication::clipboard()->setText(card.text); });
+  menu.addSeparator();
+  for (const bool correct : {true, false}) {
+    QAction* action =
+        menu.addAction(correct ? tr("Mark as correct…") : tr("Mark as wrong…"), this, [=, this] {
+          const QString note = QInputDialog::getText(this, tr("Verdict by hand"), tr("Why?")).trimmed();
+          if (!note.isEmpty()) overrideVerdict(of, completion, correct, note);
+        });
+    action->setEnabled(m_votes->isEnabled() && card.finished());
+  }
+  QAction* undo = menu.addAction(tr("Back to the grader's verdict"), this,
+                                 [=, this] { overrideVerdict(of, completion, {}, QString()); });
+  undo->setEnabled(m_votes->isEnabled() && !card.overrideNote.isEmpty());
+  menu.exec(globalPosition);
+}
+
+void RaceView::overrideVerdict(Side of, int completion, std::optional<bool> correct, const QString& note) {
+  const auto session = m_workspace.session();
+  const std::int64_t run = m_workspace.runId(of);
+  const std::int64_t problem = m_workspace.problemId(m_workspace.selection().problem());
+  if (!session || run < 0 || problem < 0) return;
+  const auto work = [=, reason = note.toStdString()]() -> tandem::Result<CompletionCard> {
+    TANDEM_RETURN_IF_ERROR(session->set_override(run, problem, completion, correct, reason));
+    TANDEM_TRY(const auto stored, session->completions(run, problem));
+    const auto row = std::find_if(stored.begin(), stored.end(),
+                                  [&](const auto& each) { return each.completion.index == completion; });
+    return makeCard(*row, /*graded=*/true, nullptr);  // set_override has found it
+  };
+  const quint64 generation = m_generation;
+  QtConcurrent::run(work).then(this, [this, generation, of](tandem::Result<CompletionCard> card) {
+    if (!card) return void(emit m_workspace.failed(QString::fromStdString(card.error().message)));
+    if (generation != m_generation) return;
+    side(static_cast<int>(of)).replace(*std::move(card));
+    refresh();
+  });
 }
 
 void RaceView::setBlind(bool blind) {

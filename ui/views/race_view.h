@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 
 #include <QSplitter>
 #include <QTimer>
@@ -25,6 +26,10 @@ class RaceView : public View {
   QList<Plot*> plots() const override;
   bool settled() const override;
   void demonstrate() override;
+
+  /// A person's verdict beside the grader's, with its reason; nothing: the grader's alone. Kept in the
+  /// session.
+  void overrideVerdict(Side side, int completion, std::optional<bool> correct, const QString& note);
 
  protected:
   void showEvent(QShowEvent* event) override;
@@ -50,6 +55,7 @@ class RaceView : public View {
   void refreshTexts();
   void vote(VoteBar::Choice choice);
   void showPreference(const QString& preference);
+  void showMenu(Side side, int completion, QPoint globalPosition);
   void setBlind(bool blind);
   void arrangeSides();
   Side leftSide() const { return m_swapped ? Side::Student : Side::Teacher; }

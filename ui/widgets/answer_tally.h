@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <QLabel>
-#include <QPushButton>
+#include <QToolButton>
 #include <QWidget>
 
 #include "ui/models/completion_model.h"
@@ -20,6 +20,9 @@ class AnswerTally : public QWidget {
   QString answer() const { return m_answer; }
   void setAnswer(const QString& answer);
 
+ protected:
+  void resizeEvent(QResizeEvent* event) override;
+
  signals:
   void answerChosen(const QString& answer);  // empty: show all again
 
@@ -29,10 +32,12 @@ class AnswerTally : public QWidget {
     CompletionModel::Vote vote;
   };
   void refresh();
+  void fit();
 
   std::vector<Entry> m_entries;
   QString m_answer;
-  std::vector<QPushButton*> m_buttons;
+  std::vector<QToolButton*> m_buttons;
+  QLabel* m_caption;
   QLabel* m_rest;
 };
 

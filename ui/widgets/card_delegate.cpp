@@ -124,7 +124,8 @@ void CardDelegate::paintHead(QPainter& painter, const QRect& line, const QModelI
   }
   painter.setFont(m_answerFont);
   painter.setPen(verdictColor(verdict));
-  const QString glyph = verdictGlyph(verdict);
+  QString glyph = verdictGlyph(verdict);
+  if (index.data(CompletionModel::OverriddenRole).toBool()) glyph += QLatin1Char('*');
   const int room = line.width() - 44;
   right = painter.fontMetrics().elidedText(right, Qt::ElideMiddle, room);
   painter.drawText(line, Qt::AlignVCenter | Qt::AlignRight,
@@ -141,7 +142,8 @@ void CardDelegate::paintFoot(QPainter& painter, const QRect& line, const QModelI
   const bool cutShort =
       !reason.isEmpty() && reason != QLatin1String("eos") && reason != QLatin1String("stop");
   const QVariant seconds = index.data(CompletionModel::FinishRole);
-  const QString right = cutShort ? reason : seconds.isValid() ? formatSeconds(seconds.toDouble()) : QString();
+  const bool timed = seconds.isValid() && !m_blind;
+  const QString right = cutShort ? reason : timed ? formatSeconds(seconds.toDouble()) : QString();
   painter.drawText(line, Qt::AlignVCenter | Qt::AlignRight, right);
 }
 

@@ -11,7 +11,7 @@ class CardDelegate : public QStyledItemDelegate {
   Q_OBJECT
  public:
   explicit CardDelegate(Side side, QObject* parent = nullptr);
-  /// Neutral colours: a blind comparison gives nothing away.
+  /// Neutral colours and no times: a blind comparison gives nothing away.
   void setBlind(bool blind) { m_blind = blind; }
 
   QSize sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const override;

@@ -5,6 +5,7 @@
 #include <QSpinBox>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QToolButton>
 
 #include "tests/support/session_fixture.h"
 #include "tests/support/ui_fixture.h"
@@ -51,8 +52,8 @@ class TestRaceView : public QObject {
   QString text(const char* name) {
     return m_view->findChild<QPlainTextEdit*>(QString::fromLatin1(name))->toPlainText();
   }
-  QPushButton* button(RaceSide* side, const char* name) {
-    return side->findChild<QPushButton*>(QString::fromLatin1(name));
+  QToolButton* button(RaceSide* side, const char* name) {
+    return side->findChild<QToolButton*>(QString::fromLatin1(name));
   }
   RaceSide* side(const char* name) { return m_view->findChild<RaceSide*>(QString::fromLatin1(name)); }
 
@@ -117,7 +118,7 @@ class TestRaceView : public QObject {
   void anAnswerFilters() {
     openStored();
     RaceSide* teacher = side("teacherSide");
-    QPushButton* answer = button(teacher, "answer0");
+    QToolButton* answer = button(teacher, "answer0");
     QVERIFY(answer->text().contains(QStringLiteral("1 ×2")));
     QTest::mouseClick(answer, Qt::LeftButton);
     QCOMPARE(grid("teacherGrid")->model()->rowCount(), 2);
@@ -149,6 +150,22 @@ class TestRaceView : public QObject {
     QVERIFY(!m_view->findChild<QPushButton*>(QStringLiteral("vote3"))->isChecked());
     m_workspace->selection().setProblem(0);
     QTRY_VERIFY(m_view->findChild<QPushButton*>(QStringLiteral("vote3"))->isChecked());
+  }
+
+  void aPersonOverridesTheGrader() {
+    openStored();
+    m_view->overrideVerdict(Side::Student, 1, true, QStringLiteral("right in words"));
+    const auto& tally = side("studentSide")->completions().tally();
+    QTRY_COMPARE(tally.correct, 2);
+    QCOMPARE(tally.wrong, 1);
+    const QModelIndex card = grid("studentGrid")->model()->index(1, 0);
+    QVERIFY(card.data(CompletionModel::OverriddenRole).toBool());
+    QVERIFY(card.data(Qt::ToolTipRole).toString().contains(QLatin1String("right in words")));
+    const auto row = (*m_workspace->session()->completions(m_workspace->runId(Side::Student)))[1];
+    QVERIFY(!row.correct && row.override_correct.value_or(false));
+    m_view->overrideVerdict(Side::Student, 1, {}, QString());
+    QTRY_COMPARE(tally.correct, 1);
+    QVERIFY(!card.data(CompletionModel::OverriddenRole).toBool());
   }
 
   void blindGivesNothingAwayUntilTheVote() {
