@@ -73,7 +73,10 @@ QVector<int> markedPoints(const CoverageCurve& curve) {
     points << i;
     next = std::log(curve.x[i]) + step * 0.999;
   }
-  if (points.last() != curve.x.size() - 1) points << static_cast<int>(curve.x.size()) - 1;
+  const int last = static_cast<int>(curve.x.size()) - 1;
+  const bool crowded = std::log(curve.x[last] / curve.x[points.last()]) < step / 2;
+  if (crowded && points.size() > 1) points.removeLast();
+  if (points.last() != last) points << last;
   return points;
 }
 
@@ -168,7 +171,8 @@ void CoveragePlot::rebuild() {
     line->point1->setCoords(m_markX, 0);
     line->point2->setCoords(m_markX, 1);
     line->setPen(QPen(colors.secondaryText, 1, Qt::DotLine));
-    addNote(m_markX, m_markLabel, Qt::AlignLeft);
+    const bool rightHalf = m_markX * m_markX > xAxis->range().lower * xAxis->range().upper;
+    addNote(m_markX, m_markLabel, rightHalf ? Qt::AlignRight : Qt::AlignLeft);
   }
   // Four bands over each other say nothing: the selectors' wait until coverage is off.
   const bool coverage = std::any_of(m_curves.begin(), m_curves.end(),

@@ -414,9 +414,11 @@ void CoverageView::updateBudget() {
     return;
   }
   SelectionModel& selection = m_workspace.selection();
-  if (!m_chosen) {  // start in the middle of what was measured
+  if (!m_chosen) {  // start where the student, or the only run, has finished half of its completions
     m_chosen = true;
-    return chooseNearSeconds(std::sqrt(m_data->report.seconds.front() * m_data->report.seconds.back()));
+    const auto run = static_cast<std::size_t>(std::max(0, m_data->runOf(Side::Student)));
+    const double half = static_cast<double>(m_data->report.k.back()) / 2;
+    return chooseNearSeconds(secondsFor(m_data->report, run, half).value_or(m_data->report.seconds.back()));
   }
   m_kSlider->setValue(selection.k());
   m_secondsSlider->setValue(selection.seconds());

@@ -238,7 +238,8 @@ QList<Plot*> ThroughputView::plots() const {
 }
 
 bool ThroughputView::settled() const {
-  return m_report && !m_runner->isRunning() && !m_reading && !m_stale && !m_demonstrate;
+  const bool shows = m_report || !m_live->isEmpty();
+  return shows && !m_runner->isRunning() && !m_reading && !m_stale && !m_demonstrate;
 }
 
 void ThroughputView::demonstrate() {
