@@ -9,6 +9,7 @@
 #include "app/cli/output.h"
 #include "app/cli/progress.h"
 #include "app/cli/run_options.h"
+#include "app/cli/validators.h"
 
 namespace tandem::cli {
 namespace {
@@ -117,7 +118,7 @@ void addBenchCommand(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   addModelOption(*command, options->models)->required(false);
   const auto number = [&command](const char* name, auto& value, const char* help) {
-    command->add_option(name, value, help)->check(CLI::PositiveNumber)->capture_default_str();
+    command->add_option(name, value, help)->check(kAboveZero)->capture_default_str();
   };
   number("--prompt", options->bench.prompt_tokens, "Tokens of the prompt");
   number("--tokens", options->bench.generated_tokens, "Decode steps of each repeat");
@@ -125,7 +126,7 @@ void addBenchCommand(CLI::App& app, Action& action) {
   number("--repeats", options->bench.repeats, "Repeats of each bar, interleaved");
   command->add_option("--batches", options->bench.batches, "Completions decoded together: 1,8,64")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber)
+      ->check(kAboveZero)
       ->capture_default_str();
   command->add_option("--seed", options->bench.seed, "Seed of the prompt")->capture_default_str();
   command->add_option("--weights", options->weights, "Type of the packed weights")

@@ -8,6 +8,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/interrupt.h"
 #include "app/cli/output.h"
+#include "app/cli/validators.h"
 #include "core/base/provenance.h"
 #include "core/checkpoint/checkpoint.h"
 
@@ -94,9 +95,7 @@ void addCaptureCommand(CLI::App& app, Action& action) {
       ->delimiter(',');
   command->add_option("--heads", options->capture.heads, "Heads to write: 0,3; all if not given")
       ->delimiter(',');
-  command->add_option("--threads", options->threads, "Threads")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  command->add_option("--threads", options->threads, "Threads")->check(kAboveZero)->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &action] { action = [options] { return runCapture(*options); }; });
 }

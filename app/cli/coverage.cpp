@@ -6,6 +6,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/output.h"
+#include "app/cli/validators.h"
 #include "core/statistics/session_coverage.h"
 
 namespace tandem::cli {
@@ -222,12 +223,12 @@ void addCoverageCommand(CLI::App& app, Action& action) {
   command
       ->add_option("--k", options->coverage.k, "Numbers of completions: 1,8,64; powers of two if not given")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber);
+      ->check(kAboveZero);
   command
       ->add_option("--seconds", options->coverage.seconds,
                    "Seconds of decoding: 0.5,1,2; 60 values if not given")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber);
+      ->check(kAboveZero);
   command->add_option("--seed", options->coverage.seed, "Seed of the intervals")->capture_default_str();
   auto* csv = command->add_flag("--csv", options->csv, "Print comma-separated values, one number a line");
   command->add_flag("--json", options->json, "Print JSON")->excludes(csv);

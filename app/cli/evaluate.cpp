@@ -13,6 +13,7 @@
 #include "app/cli/output.h"
 #include "app/cli/progress.h"
 #include "app/cli/run_options.h"
+#include "app/cli/validators.h"
 #include "core/statistics/session_coverage.h"
 
 namespace tandem::cli {
@@ -170,7 +171,7 @@ void addEvaluateCommand(CLI::App& app, Action& action) {
   command->add_option("--shard", options->shard, "I/N: only the problems whose index is I modulo N")
       ->check(CLI::Validator(checkShard, "I/N"));
   command->add_option("--limit", options->limit, "Only the first so many problems; 0 is all")
-      ->check(CLI::NonNegativeNumber);
+      ->check(kAtLeastZero);
   command->add_flag("--skip-bad-lines", options->skipBadLines, "Leave out problems that cannot be read");
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &action] { action = [options] { return runEvaluate(*options); }; });

@@ -11,6 +11,7 @@
 #include "app/cli/output.h"
 #include "app/cli/progress.h"
 #include "app/cli/run_options.h"
+#include "app/cli/validators.h"
 #include "core/jobs/evaluate.h"
 #include "core/statistics/selection.h"
 
@@ -238,7 +239,7 @@ void addRunCommand(CLI::App& app, Action& action) {
   command->add_option("--answer", options->answer, "The right answer, to grade by")->needs(text);
   command->add_option("--index", options->index, "Which problem of the set, from 0")
       ->needs(set)
-      ->check(CLI::NonNegativeNumber)
+      ->check(kAtLeastZero)
       ->capture_default_str();
   command->add_option("--session", options->session, "Keep what happens in this session file");
   command->add_flag("--json", options->json, "Print JSON, when all is done");

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "app/cli/validators.h"
+
 namespace tandem::cli {
 
 CLI::Option* addModelOption(CLI::App& command, std::vector<std::string>& models) {
@@ -29,21 +31,19 @@ void RunOptions::addTo(CLI::App& command, int completions) {
   const auto number = [&command](const char* name, auto& value, const char* help) {
     return command.add_option(name, value, help)->capture_default_str();
   };
-  number("--completions", settings.completions, "Completions of each problem")->check(CLI::PositiveNumber);
+  number("--completions", settings.completions, "Completions of each problem")->check(kAboveZero);
   number("--seed", settings.seed, "Seed of the sampler");
-  number("--temperature", settings.sampling.temperature, "0 takes the likeliest token")
-      ->check(CLI::NonNegativeNumber);
+  number("--temperature", settings.sampling.temperature, "0 takes the likeliest token")->check(kAtLeastZero);
   number("--top-k", settings.sampling.top_k, "Sample from the K likeliest tokens; 0 is off")
-      ->check(CLI::NonNegativeNumber);
+      ->check(kAtLeastZero);
   number("--top-p", settings.sampling.top_p, "Sample from the likeliest tokens that make up this probability")
       ->check(CLI::Range(0.0, 1.0));
-  number("--max-tokens", settings.max_new_tokens, "Longest completion, in tokens")
-      ->check(CLI::PositiveNumber);
-  number("--batch", settings.batch, "Completions decoded together; 0 is all")->check(CLI::NonNegativeNumber);
-  number("--threads", settings.threads, "Threads; 0 is all of the machine's")->check(CLI::NonNegativeNumber);
+  number("--max-tokens", settings.max_new_tokens, "Longest completion, in tokens")->check(kAboveZero);
+  number("--batch", settings.batch, "Completions decoded together; 0 is all")->check(kAtLeastZero);
+  number("--threads", settings.threads, "Threads; 0 is all of the machine's")->check(kAtLeastZero);
   number("--weights", settings.weights, "Type of the packed weights")->check(CLI::IsMember({"f32", "bf16"}));
   command.add_option("--time-budget", settings.time_budget_s, "Seconds of decoding for each problem")
-      ->check(CLI::PositiveNumber);
+      ->check(kAboveZero);
   command.add_flag(
       "--together", together,
       "Run the models at once, each on its share of the threads, instead of taking turns; their seconds "

@@ -10,6 +10,7 @@
 #include "app/cli/interrupt.h"
 #include "app/cli/output.h"
 #include "app/cli/progress.h"
+#include "app/cli/validators.h"
 #include "core/base/resources.h"
 
 namespace tandem::cli {
@@ -79,7 +80,7 @@ void addCommand(CLI::App& app, Action& action, const char* name, const char* des
       ->required();
   command->add_flag("--resume", options->options.resume, "Go on from the folder's checkpoint");
   command->add_option("--threads", options->options.threads, "Threads")
-      ->check(CLI::PositiveNumber)
+      ->check(kAboveZero)
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   command->callback(
