@@ -291,7 +291,7 @@ DecodeCost decode_cost(const ModelInfo& model, DType weights, const DecodeLoad& 
 }
 
 Result<BenchReport> bench(std::span<const std::shared_ptr<const Model>> models, const BenchOptions& options,
-                          const BenchProgress& progress, std::stop_token stop) {
+                          const BenchProgress& progress, const std::stop_token& stop) {
   TANDEM_RETURN_IF_ERROR(validate(models, options));
   BenchReport report;
   report.device = device_name(options.threads);

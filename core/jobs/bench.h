@@ -95,7 +95,7 @@ using BenchProgress = std::function<void(int done, int total, const std::string&
 /// OutOfRange (prompt and generated tokens beyond a model's context), Cancelled (stopped before anything was
 /// measured).
 Result<BenchReport> bench(std::span<const std::shared_ptr<const Model>> models, const BenchOptions& options,
-                          const BenchProgress& progress = {}, std::stop_token stop = {});
+                          const BenchProgress& progress = {}, const std::stop_token& stop = {});
 
 std::string to_json(const BenchReport& report);
 /// Errors: BadFormat, naming the field.

@@ -127,7 +127,7 @@ double Roofline::transfer_s(double bytes, double working_set_bytes) const {
   return bytes * kept / cached_bytes_per_s + bytes * (1 - kept) / memory_bytes_per_s;
 }
 
-Roofline measure_roofline(Context& context, bool with_bf16, std::stop_token stop) {
+Roofline measure_roofline(Context& context, bool with_bf16, const std::stop_token& stop) {
   Roofline roofline;
   roofline.cache_bytes = last_level_cache_bytes();
   {

@@ -23,7 +23,7 @@ struct Roofline {
 };
 
 /// On all threads of the context; takes a few seconds. A stop leaves what was not measured at 0.
-Roofline measure_roofline(Context& context, bool with_bf16, std::stop_token stop = {});
+Roofline measure_roofline(Context& context, bool with_bf16, const std::stop_token& stop = {});
 
 /// Size of the last-level cache in bytes, from the system; 32 MiB when it does not say.
 std::int64_t last_level_cache_bytes();

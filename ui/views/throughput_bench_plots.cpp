@@ -190,7 +190,7 @@ QString ratioText(const tandem::BenchReport& report, int batch) {
 SweepPlot::SweepPlot(QWidget* parent)
     : Plot(QStringLiteral("throughputSweep"), parent), m_endLabels(new EndLabels(this)) {
   xAxis->setLabel(tr("batch: completions decoded together"));
-  yAxis->setLabel(tr("tokens/s, prefill apart"));
+  yAxis->setLabel(tr("tokens/s"));
   xAxis->setScaleType(QCPAxis::stLogarithmic);
   QSharedPointer<QCPAxisTickerLog> batches(new QCPAxisTickerLog);
   batches->setLogBase(2);

@@ -43,7 +43,7 @@ std::optional<double> breakEvenTokens(const tandem::ModelInfo& teacher, const ta
 ThroughputMemoryPlot::ThroughputMemoryPlot(QWidget* parent)
     : Plot(QStringLiteral("throughputMemory"), parent), m_endLabels(new EndLabels(this)) {
   xAxis->setLabel(tr("context of each completion, tokens (prompt included)"));
-  yAxis->setLabel(tr("KV cache or state, MiB"));
+  yAxis->setLabel(tr("MiB"));
   setTableSource([this] { return numbers(); });
   connect(this, &Plot::themeApplied, this, &ThroughputMemoryPlot::rebuild);
 }

@@ -28,7 +28,9 @@ namespace {
 
 constexpr int kDemonstrationRepeats = 2;
 constexpr int kRowHeight = 22;
-constexpr int kTableHeight = 8 * kRowHeight;
+constexpr int kFewestRows = 4;  // of the table, its header included
+constexpr int kMostRows = 9;
+constexpr int kHeightOfTheRest = 600;  // what the view needs beside its table
 const QString kTogether = QStringLiteral("together");
 
 int computeThreads(const tandem::RunSettings& settings) {
@@ -84,8 +86,8 @@ ThroughputView::ThroughputView(Workspace& workspace, QWidget* parent)
       m_note(new QLabel) {
   setObjectName(QStringLiteral("throughputView"));
   m_live->setTitle(tr("Live rate"));
-  m_memory->setTitle(tr("Memory: dashed from sizes, solid as the engine reports"));
-  m_sweep->setTitle(tr("Batch sweep"));
+  m_memory->setTitle(tr("KV cache or state: dashed from sizes, solid as the engine reports"));
+  m_sweep->setTitle(tr("Batch sweep, prefill apart"));
   m_roofline->setTitle(tr("Roofline of decoding"));
   m_live->setEmptyText(tr("Press Run (Ctrl+R) to see tokens per second as they come"));
   m_table->setObjectName(QStringLiteral("throughputTable"));
@@ -96,7 +98,6 @@ ThroughputView::ThroughputView(Workspace& workspace, QWidget* parent)
   m_table->horizontalHeader()->setStretchLastSection(true);
   m_table->verticalHeader()->setDefaultSectionSize(kRowHeight);
   m_table->setFont(Theme::monospace(9));
-  m_table->setFixedHeight(kTableHeight);
   m_ratio->setObjectName(QStringLiteral("throughputRatio"));
   m_note->setObjectName(QStringLiteral("throughputNote"));
   for (QLabel* label : {m_ratio, m_note}) {
@@ -252,6 +253,12 @@ void ThroughputView::showEvent(QShowEvent* event) {
   View::showEvent(event);
   if (m_stale) readSession();
   m_live->refresh();
+}
+
+void ThroughputView::resizeEvent(QResizeEvent* event) {
+  View::resizeEvent(event);
+  m_table->setFixedHeight(std::clamp((height() - kHeightOfTheRest) / kRowHeight, kFewestRows, kMostRows) *
+                          kRowHeight);
 }
 
 void ThroughputView::takeLive(const LiveBatch& batch) {
