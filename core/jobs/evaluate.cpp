@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "core/base/provenance.h"
+#include "core/generation/warm_up.h"
 
 namespace tandem {
 namespace {
@@ -55,6 +56,7 @@ struct Side {
   const Model* model = nullptr;
   std::int64_t run_id = 0;
   std::set<std::int64_t> complete;  // SessionProblem::id
+  bool warm = false;                // has run before in this evaluation
 };
 
 /// Hands one problem's events on to the observer and writes them to the session.
@@ -239,10 +241,10 @@ class Evaluation {
   Status take_turns(const std::stop_token& stop) {
     Context context(settings_.threads);
     for (std::size_t i = 0; i < problems_.size(); ++i) {
-      std::vector<const Side*> order;
-      for (const Side& side : sides_) order.push_back(&side);
+      std::vector<Side*> order;
+      for (Side& side : sides_) order.push_back(&side);
       if (i % 2 == 1) std::reverse(order.begin(), order.end());  // heat and clock drift hit all alike
-      for (const Side* side : order) TANDEM_RETURN_IF_ERROR(run_problem(*side, problems_[i], context, stop));
+      for (Side* side : order) TANDEM_RETURN_IF_ERROR(run_problem(*side, problems_[i], context, stop));
     }
     return {};
   }
@@ -252,7 +254,7 @@ class Evaluation {
     std::stop_source stop_all;  // by the caller, or because one model failed
     const std::stop_callback forward(stop, [&stop_all] { stop_all.request_stop(); });
     std::vector<std::future<Status>> running;
-    for (const Side& side : sides_)
+    for (Side& side : sides_)
       running.push_back(std::async(std::launch::async, [this, &side, share, &stop_all]() -> Status {
         Context context(share);
         Status status;
@@ -266,7 +268,7 @@ class Evaluation {
     return {};
   }
 
-  Status run_problem(const Side& side, const SessionProblem& problem, Context& context,
+  Status run_problem(Side& side, const SessionProblem& problem, Context& context,
                      const std::stop_token& stop) {
     if (stop.stop_requested() || side.complete.contains(problem.id)) return {};
     // What an interrupted run left of this problem has other times.
@@ -285,6 +287,11 @@ class Evaluation {
     std::stop_source stop_here;  // by the caller, or because the session refuses a row
     const std::stop_callback forward(stop, [&stop_here] { stop_here.request_stop(); });
     Recorder recorder(side, problem, session_, observer_, request_.record_samples, stop_here);
+    if (!std::exchange(side.warm, true)) {
+      if (const Status warmed = warm_up(*side.model, request, context, stop); !warmed)
+        return Error{warmed.error().code, fmt::format("{}, problem '{}': {}", side.model->info().name,
+                                                      problem.problem.id, warmed.error().message)};
+    }
     auto result = generate(*side.model, request, context, &recorder, stop_here.get_token());
     if (!result)
       return Error{result.error().code, fmt::format("{}, problem '{}': {}", side.model->info().name,
