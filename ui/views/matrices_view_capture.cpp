@@ -29,8 +29,10 @@ QString MatricesView::captureObstacle() const {
       if (m_workspace.selection().completion() < 0 || !m_workspace.session())
         return tr("Choose a completion in Race first.");
       [[fallthrough]];
-    case TextChoice::Solution:
-      return m_workspace.problems().problems.empty() ? tr("Open a problem set first.") : QString();
+    case TextChoice::Solution: {
+      const auto count = static_cast<int>(m_workspace.problems().problems.size());
+      return m_workspace.selection().problem() < count ? QString() : tr("Open a problem set first.");
+    }
   }
   return {};
 }

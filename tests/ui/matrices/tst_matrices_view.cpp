@@ -6,6 +6,7 @@
 #include <QSignalSpy>
 #include <QStackedWidget>
 #include <QTableView>
+#include <QTemporaryDir>
 #include <QTest>
 
 #include "tests/ui/matrices/matrix_fixture.h"
@@ -47,6 +48,72 @@ class TestMatricesView : public QObject {
     heads.setHeads(summarizeHeads(*m_view->set(), false));
     QCOMPARE(m_view->pair(), heads.closest()->pair);
     QVERIFY(heads.closest()->pair.layer != fixture::kKeptLayer);
+  }
+
+  void captures_the_problem_as_soon_as_there_is_one() {
+    m_view->demonstrate();  // before anything is loaded, as a picture from the command line does
+    openModels();
+    QTRY_VERIFY_WITH_TIMEOUT(m_view->settled(), 60000);
+    const auto set = m_view->set();
+    QVERIFY(!set->recorded);
+    QCOMPARE(set->tokens.first(), QStringLiteral("Problem"));
+    QCOMPARE(set->tokens.last(), QStringLiteral("."));  // of "The final answer is N."
+    QVERIFY(child<QLabel>("cellReadout")->text().contains(QStringLiteral("= M ✓")));
+    QVERIFY(child<QLabel>("captureStatus")->text().contains(QStringLiteral("problem 1")));
+  }
+
+  void a_text_that_cannot_be_captured_says_why() {
+    openModels();
+    child<QComboBox>("textChoice")->setCurrentIndex(3);  // my text
+    QVERIFY(!child<QPushButton>("captureButton")->isEnabled());
+    child<QLineEdit>("typedText")->setText(QStringLiteral("Noah has apples . ").repeated(600));
+    QTest::mouseClick(child<QPushButton>("captureButton"), Qt::LeftButton);
+    QTRY_COMPARE(child<QLabel>("stateTitle")->text(), QStringLiteral("This did not work"));
+    QVERIFY(child<QLabel>("stateText")->text().contains(QStringLiteral("2400 tokens")));
+    QVERIFY(child<QPushButton>("stateCapture")->isVisible());
+    child<QLineEdit>("typedText")->setText(QStringLiteral("Noah has 3 apples."));
+    QTest::mouseClick(child<QPushButton>("stateCapture"), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(m_view->settled(), 60000);
+    QCOMPARE(m_view->set()->seqlen(), 5);
+  }
+
+  void a_cancelled_capture_leaves_nothing() {
+    openModels();
+    QTest::mouseClick(child<QPushButton>("captureButton"), Qt::LeftButton);
+    QCOMPARE(child<QLabel>("stateTitle")->text(), QStringLiteral("Working"));
+    QTest::mouseClick(child<QPushButton>("stateCancel"), Qt::LeftButton);
+    QCOMPARE(child<QLabel>("stateTitle")->text(), QStringLiteral("No matrices yet"));
+    QTest::qWait(300);  // what was under way comes to its end and is dropped
+    QVERIFY(!m_view->set());
+    QVERIFY(child<QPushButton>("captureButton")->isEnabled());
+  }
+
+  void replay_shows_what_a_session_kept() {
+    openModels();
+    const auto teacher = m_workspace->model(Side::Teacher), student = m_workspace->model(Side::Student);
+    QTemporaryDir folder;
+    const QString path = folder.filePath(QStringLiteral("kept.tandem"));
+    {
+      CaptureText text;
+      text.prompt = "Noah has 3 apples.";
+      const CaptureRequest request{teacher, student, [text]() -> tandem::Result<CaptureText> { return text; },
+                                   0, 1};
+      const auto session = tandem::Session::create(path.toStdString()).value();
+      QCOMPARE(storeMatrices(*session, teacher->info(), student->info(), *captureMatrices(request, {}).set),
+               QString());
+      const auto models = session->models();
+      for (const auto& model : *models)
+        QVERIFY(session->add_run(model.id, m_workspace->settings(), "a device").ok());
+    }
+    QSignalSpy failed(m_workspace.get(), &Workspace::failed);
+    m_workspace->openSession(path);
+    QTRY_VERIFY(m_workspace->isReplay() || !failed.isEmpty());
+    QVERIFY2(failed.isEmpty(), qPrintable(failed.value(0).value(0).toString()));
+    QTRY_VERIFY_WITH_TIMEOUT(m_view->settled(), 60000);
+    QVERIFY(m_view->set()->recorded);
+    QCOMPARE(m_view->set()->tokens.first(), QStringLiteral("Noah"));
+    QVERIFY(child<QLabel>("captureStatus")->text().contains(QStringLiteral("Recorded earlier")));
+    QVERIFY(child<QLabel>("cellReadout")->text().contains(QStringLiteral("= M ✓")));
   }
 
   void shows_a_set_with_a_cell_before_the_first_click() {
@@ -271,6 +338,12 @@ class TestMatricesView : public QObject {
     T* found = m_view->findChild<T*>(QLatin1String(name));
     if (found == nullptr) qFatal("no %s", name);
     return found;
+  }
+  void openModels() {
+    m_workspace->openProblems(QStringLiteral("bundled"));
+    m_workspace->openModels(QStringLiteral("seed-teacher"), QStringLiteral("seed-llamba"));
+    QTRY_VERIFY_WITH_TIMEOUT(
+        m_workspace->state() == Workspace::State::Ready && !m_workspace->problems().problems.empty(), 60000);
   }
   SelectionModel& selection() const { return m_workspace->selection(); }
   MatricesBoard* board() const { return m_view->findChild<MatricesBoard*>(); }
