@@ -157,7 +157,7 @@ void sample(Context& context, TensorView logits, std::int64_t vocab, const Sampl
       const float top = row[best];
       const double plain_sum = HWY_DYNAMIC_DISPATCH(exponentials)(row, top, 1.0F, w, count);
       std::int32_t token = best;
-      if (rule.temperature > 0) {
+      if (rule.temperature > 0 && !std::isnan(plain_sum)) {  // NaN leaves nothing to draw from
         double sum = plain_sum;
         if (rule.temperature != 1.0F) {
           sum = HWY_DYNAMIC_DISPATCH(exponentials)(row, top, 1.0F / rule.temperature, w, count);

@@ -49,7 +49,9 @@ class Array {
   }
   operator TensorView() { return view(); }
   std::vector<float>& data() { return data_; }
-  double at(std::int64_t i, std::int64_t j) { return view().row(i)[j]; }
+  double at(std::int64_t i, std::int64_t j) const {
+    return data_[static_cast<std::size_t>(i * shape_[1] + j)];
+  }
 
  private:
   Shape shape_;
