@@ -124,11 +124,13 @@ Status find_common_problems(std::span<const RunData> runs, const std::string& pa
 void reduce_problems(RunData& data, std::span<const std::int64_t> problem_ids,
                      const std::map<std::int64_t, AnswerKind>& kinds) {
   for (const std::int64_t id : problem_ids) {
-    const auto rows = std::ranges::equal_range(data.completions, id, {}, &SessionCompletion::problem_id);
-    data.problems.push_back(reduce({rows.begin(), rows.end()}, kinds.at(id), data.complete.at(id)));
-    data.has_scores = data.has_scores || std::ranges::any_of(rows, [](const SessionCompletion& row) {
-                        return row.score.has_value();
-                      });
+    const auto first = std::ranges::lower_bound(data.completions, id, {}, &SessionCompletion::problem_id);
+    const auto last = std::ranges::upper_bound(data.completions, id, {}, &SessionCompletion::problem_id);
+    const std::span<const SessionCompletion> rows(first, last);
+    data.problems.push_back(reduce(rows, kinds.at(id), data.complete.at(id)));
+    data.has_scores =
+        data.has_scores || std::any_of(rows.begin(), rows.end(),
+                                       [](const SessionCompletion& row) { return row.score.has_value(); });
   }
 }
 
