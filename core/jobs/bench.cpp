@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <new>
 #include <numeric>
 
@@ -25,6 +26,13 @@ double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
+/// Processor seconds of this thread so far.
+double thread_processor_s() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 /// Percentile q in [0, 1] of values, linear between neighbours; 0 when there are none.
 double percentile(std::vector<double> values, double q) {
   if (values.empty()) return 0;
@@ -43,7 +51,7 @@ struct Case {
   bool private_prefix = false;
   std::string skipped;
   std::int64_t cache_bytes = 0;
-  std::vector<double> tokens_per_s, steps_s, prefill_s, first_token_s;
+  std::vector<double> tokens_per_s, steps_s, prefill_s, first_token_s, processor_share;
 
   std::string label() const { return fmt::format("{}, {}, batch {}", model->info().name, variant, batch); }
 };
@@ -126,6 +134,7 @@ class Sitting {
     bar.first_token_s.push_back(seconds_between(start, Clock::now()));
 
     step(model, state, logits);
+    const double processor_before = thread_processor_s();
     const auto first = Clock::now();
     auto before = first;
     for (std::int64_t i = 0; i < options_.generated_tokens; ++i) {
@@ -135,6 +144,7 @@ class Sitting {
       before = now;
       if (watch) note_memory(bar, options_.prompt_tokens + i + 2, state.bytes_in_use(slots_));
     }
+    bar.processor_share.push_back((thread_processor_s() - processor_before) / seconds_between(first, before));
     bar.tokens_per_s.push_back(static_cast<double>(bar.batch) *
                                static_cast<double>(options_.generated_tokens) /
                                seconds_between(first, before));
@@ -218,6 +228,7 @@ BenchBar summarise(const Case& measured, const BenchOptions& options, const Roof
   bar.step_p95_s = percentile(measured.steps_s, 0.95);
   bar.prefill_s = percentile(measured.prefill_s, 0.5);
   bar.first_token_s = percentile(measured.first_token_s, 0.5);
+  bar.processor_share = percentile(measured.processor_share, 0.5);
   bar.cache_bytes = measured.cache_bytes;
 
   // The mean timed step reads the warm-up token and half of the timed ones.

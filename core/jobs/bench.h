@@ -53,8 +53,9 @@ struct BenchBar {
   double tokens_per_s_max = 0;
   double step_p50_s = 0;  // of all timed steps: what one completion waits for its next token
   double step_p95_s = 0;
-  double prefill_s = 0;      // of the prompt, median
-  double first_token_s = 0;  // prefill, starting the batch, and the first sampled tokens; median
+  double prefill_s = 0;        // of the prompt, median
+  double first_token_s = 0;    // prefill, starting the batch, and the first sampled tokens; median
+  double processor_share = 0;  // of the timed seconds, those on a core; below 1: other programs took it
   double flops_per_token = 0;
   double bytes_per_step = 0;
   double working_set_bytes = 0;

@@ -43,6 +43,7 @@ void visit_fields(Visitor& field, T& value) requires std::same_as<std::remove_co
   field("step_p95_s", value.step_p95_s);
   field("prefill_s", value.prefill_s);
   field("first_token_s", value.first_token_s);
+  field("processor_share", value.processor_share);
   field("flops_per_token", value.flops_per_token);
   field("bytes_per_step", value.bytes_per_step);
   field("working_set_bytes", value.working_set_bytes);

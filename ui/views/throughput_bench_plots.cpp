@@ -14,7 +14,8 @@ namespace tandem::ui {
 namespace {
 
 constexpr double kGiga = 1e9;
-constexpr double kClickReach = 24;  // px
+constexpr double kClickReach = 24;     // px
+constexpr double kUndisturbed = 0.93;  // share of the processor from which a measurement counts as alone
 
 const QString kPrivate = QStringLiteral("private prefix");
 const QString kShared = QStringLiteral("shared prefix");
@@ -74,6 +75,9 @@ QVector<Column> columns(std::int64_t promptTokens) {
       {Plot::tr("Step p95"), QStringLiteral("step p95 (s)"),
        [](const Bar& b) { return formatSeconds(b.step_p95_s); },
        [](const Bar& b) { return number(b.step_p95_s); }},
+      {Plot::tr("Processor"), QStringLiteral("share of the processor"),
+       [](const Bar& b) { return percent(b.processor_share); },
+       [](const Bar& b) { return number(b.processor_share); }},
       {Plot::tr("Of roofline"), QStringLiteral("share of roofline"),
        [](const Bar& b) { return percent(b.roofline_share); },
        [](const Bar& b) { return number(b.roofline_share); }},
@@ -139,6 +143,15 @@ QString benchOrigin(const tandem::BenchReport& report) {
       .arg(report.options.generated_tokens)
       .arg(report.options.repeats)
       .arg(report.complete ? QString() : Plot::tr(", stopped early"));
+}
+
+QString benchDisturbance(const tandem::BenchReport& report) {
+  double least = 1;
+  for (const tandem::BenchBar& bar : report.bars)
+    if (bar.skipped.empty()) least = std::min(least, bar.processor_share);
+  if (least > kUndisturbed) return {};
+  return Plot::tr("Other programs held the processor for up to %1 of the time: these rates are too low.")
+      .arg(percent(1 - least));
 }
 
 PlotTable benchTable(const tandem::BenchReport& report, bool forFiles) {

@@ -33,6 +33,8 @@ QVector<BenchSeries> benchSeries(const tandem::BenchReport& report);
 
 /// "2026-11-24 11:02 UTC on AMD EPYC, 1 thread: prompt 512, 64 tokens timed, 5 repeats"
 QString benchOrigin(const tandem::BenchReport& report);
+/// How much other programs took of the processor meanwhile, as a sentence; empty when it was hardly anything.
+QString benchDisturbance(const tandem::BenchReport& report);
 /// Every bar with its units in the headers; numbers as a person reads them, or as files want them.
 PlotTable benchTable(const tandem::BenchReport& report, bool forFiles);
 /// Student over teacher at a batch size, always with the share of its roofline that each reaches; a sentence

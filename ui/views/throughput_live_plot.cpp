@@ -82,7 +82,7 @@ void ThroughputLivePlot::applyColors() {
     graphs.mean->setPen(sidePen(side));
     graphs.mark->setScatterStyle({side == 0 ? QCPScatterStyle::ssDisc : QCPScatterStyle::ssTriangle,
                                   QPen(faint, 1.5), QBrush(faint), 9});
-    faint.setAlpha(colors.dark ? 90 : 70);
+    faint.setAlpha(colors.dark ? 60 : 45);
     graphs.raw->setPen(QPen(faint, 1));
   }
   m_cursor->setPen(QPen(colors.secondaryText, 1));

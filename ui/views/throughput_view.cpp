@@ -364,6 +364,8 @@ void ThroughputView::updateState() {
 
   QStringList notes;
   if (!m_problem.isEmpty()) notes << m_problem;
+  if (const QString disturbed = m_report ? benchDisturbance(*m_report) : QString(); !disturbed.isEmpty())
+    notes << disturbed;
   if (m_report) notes << (m_recorded ? tr("Recorded %1.") : tr("Measured %1.")).arg(benchOrigin(*m_report));
   if (m_report && std::any_of(m_report->bars.begin(), m_report->bars.end(),
                               [](const tandem::BenchBar& bar) { return !bar.skipped.empty(); }))

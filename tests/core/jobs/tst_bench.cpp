@@ -274,6 +274,7 @@ class TestBench : public QObject {
     QVERIFY(bar.tokens_per_s_min <= bar.tokens_per_s && bar.tokens_per_s <= bar.tokens_per_s_max);
     QVERIFY(bar.step_p50_s > 0 && bar.step_p50_s <= bar.step_p95_s);
     QVERIFY(bar.first_token_s > bar.prefill_s && bar.prefill_s > 0);
+    QVERIFY(bar.processor_share > 0 && bar.processor_share < 1.05);
     QVERIFY(bar.bound == "arithmetic" || bar.bound == "bandwidth");
     QVERIFY(bar.cache_bytes > 0 && bar.weight_bytes > 0);
     QCOMPARE(bar.roofline_share, bar.tokens_per_s / bar.roofline_tokens_per_s);

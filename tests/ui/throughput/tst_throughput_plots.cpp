@@ -41,6 +41,7 @@ tandem::BenchBar bar(const char* model, const char* variant, int batch, double r
   b.bytes_per_step = 5e6;
   b.roofline_tokens_per_s = rate / share;
   b.roofline_share = share;
+  b.processor_share = 0.99;
   b.bound = "bandwidth";
   b.weight_bytes = 4800000;
   b.cache_bytes = 1 << 20;
@@ -137,6 +138,13 @@ class TestThroughputPlots : public QObject {
     report->bars[3].skipped = "needs 9.9 GiB";  // the teacher's shared prefix at batch 8
     QVERIFY(ratioText(*report, 8).startsWith(QStringLiteral("No ratio at batch 8")));
     QVERIFY(ratioText(*report, 64).startsWith(QStringLiteral("No ratio at batch 64")));
+  }
+
+  void disturbanceIsSaid() {
+    const auto report = someReport();
+    QVERIFY(benchDisturbance(*report).isEmpty());
+    report->bars[2].processor_share = 0.6;
+    QVERIFY(benchDisturbance(*report).contains(QStringLiteral("up to 40 %")));
   }
 
   void tableHasEveryBar() {
