@@ -43,6 +43,26 @@ CompletionCard makeCard(const tandem::SessionCompletion& stored, bool graded,
   return card;
 }
 
+CompletionCard cardAt(const CompletionCard& finished, double seconds) {
+  if (seconds >= finished.finishS) return finished;
+  CompletionCard card;
+  card.index = finished.index;
+  if (seconds < finished.firstTokenS || finished.tokens == 0) return card;
+  const double span = finished.finishS - finished.firstTokenS;
+  const double share = span > 0 ? (seconds - finished.firstTokenS) / span : 1;
+  card.verdict = Verdict::Streaming;
+  card.firstTokenS = finished.firstTokenS;
+  card.tokens = 1 + static_cast<int>(share * (finished.tokens - 1));
+  qsizetype length = static_cast<qsizetype>(share * static_cast<double>(finished.text.size()));
+  if (!finished.spans.isEmpty()) {
+    card.spans = finished.spans.first(std::min<qsizetype>(card.tokens, finished.spans.size()));
+    length = 0;
+    for (const TokenSpan& token : std::as_const(card.spans)) length += token.length;
+  }
+  card.text = finished.text.left(length);
+  return card;
+}
+
 int CompletionModel::rowCount(const QModelIndex& parent) const {
   return parent.isValid() ? 0 : static_cast<int>(m_cards.size());
 }
@@ -105,10 +125,21 @@ void CompletionModel::begin(int count, bool graded) {
 void CompletionModel::setCards(QVector<CompletionCard> cards) {
   beginResetModel();
   m_cards = std::move(cards);
-  m_tally = {};
   m_firstDirty = m_lastDirty = -1;
-  for (const CompletionCard& card : std::as_const(m_cards)) count(card);
+  recount();
   endResetModel();
+}
+
+void CompletionModel::updateCards(QVector<CompletionCard> cards) {
+  if (cards.size() != m_cards.size()) return setCards(std::move(cards));
+  for (int row = 0; row < static_cast<int>(cards.size()); ++row) {
+    const CompletionCard& old = m_cards[row];
+    const CompletionCard& now = cards[row];
+    if (old.index != now.index || old.tokens != now.tokens || old.verdict != now.verdict) touch(row);
+  }
+  m_cards = std::move(cards);
+  recount();
+  flush();
 }
 
 int CompletionModel::rowOf(int index) const {
@@ -145,8 +176,7 @@ void CompletionModel::replace(CompletionCard card) {
   if (row < 0) return;
   card.spans = std::move(m_cards[row].spans);
   m_cards[row] = std::move(card);
-  m_tally = {};
-  for (const CompletionCard& each : std::as_const(m_cards)) count(each);
+  recount();
   touch(row);
   flush();
 }
@@ -160,6 +190,11 @@ void CompletionModel::flush() {
 void CompletionModel::touch(int row) {
   m_firstDirty = m_firstDirty < 0 ? row : std::min(m_firstDirty, row);
   m_lastDirty = std::max(m_lastDirty, row);
+}
+
+void CompletionModel::recount() {
+  m_tally = {};
+  for (const CompletionCard& card : std::as_const(m_cards)) count(card);
 }
 
 void CompletionModel::count(const CompletionCard& card) {

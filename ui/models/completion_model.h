@@ -42,6 +42,10 @@ struct CompletionCard {
 CompletionCard makeCard(const tandem::SessionCompletion& stored, bool graded,
                         const tandem::Tokenizer* tokenizer);
 
+/// A finished completion as it stood `seconds` after the first decode step. Between its first and its last
+/// token they are taken to have come evenly.
+CompletionCard cardAt(const CompletionCard& finished, double seconds);
+
 class CompletionModel : public QAbstractListModel {
   Q_OBJECT
  public:
@@ -73,6 +77,8 @@ class CompletionModel : public QAbstractListModel {
   /// `count` completions that wait for their first token.
   void begin(int count, bool graded);
   void setCards(QVector<CompletionCard> cards);
+  /// The same completions, further on or back; keeps the selection of views.
+  void updateCards(QVector<CompletionCard> cards);
   /// Takes what `batch` has for `side`. Views hear of it at the next flush().
   void add(int side, const LiveBatch& batch);
   /// Another verdict for a finished completion; its spans stay.
@@ -87,6 +93,7 @@ class CompletionModel : public QAbstractListModel {
 
  private:
   void touch(int row);
+  void recount();
   void count(const CompletionCard& card);
 
   QVector<CompletionCard> m_cards;

@@ -52,6 +52,7 @@ RaceBar::RaceBar(QWidget* parent) : Plot(QStringLiteral("raceBar"), parent) {
   yAxis->setSubTicks(false);
   yAxis->grid()->setVisible(false);
   for (Side side : {Side::Teacher, Side::Student}) addLane(side);
+  addMoment();
   connect(this, &Plot::themeApplied, this, &RaceBar::recolour);
   recolour();
 }
@@ -70,8 +71,39 @@ void RaceBar::addLane(Side side) {
   lane.label->setVisible(false);
 }
 
+/// On a layer of its own: while it moves, nothing else is painted.
+void RaceBar::addMoment() {
+  addLayer(QStringLiteral("moment"), layer(QStringLiteral("overlay")), limAbove);
+  layer(QStringLiteral("moment"))->setMode(QCPLayer::lmBuffered);
+  m_momentLine = new QCPItemLine(this);
+  m_momentLabel = new QCPItemText(this);
+  m_momentLabel->setFont(Theme::monospace(9));
+  m_momentLabel->setPadding(QMargins(4, 1, 4, 1));
+  for (QCPAbstractItem* item :
+       {static_cast<QCPAbstractItem*>(m_momentLine), static_cast<QCPAbstractItem*>(m_momentLabel)}) {
+    item->setLayer(QStringLiteral("moment"));
+    item->setVisible(false);
+  }
+}
+
+void RaceBar::setMoment(double seconds, const QString& label) {
+  const bool shown = seconds >= 0;
+  m_momentLine->setVisible(shown);
+  m_momentLabel->setVisible(shown);
+  m_momentLine->start->setCoords(seconds, yAxis->range().lower);
+  m_momentLine->end->setCoords(seconds, yAxis->range().upper);
+  const bool farRight = seconds > xAxis->range().center();
+  m_momentLabel->position->setCoords(seconds, yAxis->range().lower);
+  m_momentLabel->setPositionAlignment(Qt::AlignBottom | (farRight ? Qt::AlignRight : Qt::AlignLeft));
+  m_momentLabel->setText(label);
+  layer(QStringLiteral("moment"))->replot();
+}
+
 void RaceBar::recolour() {
   const Colors& c = Theme::instance().colors();
+  m_momentLine->setPen(QPen(c.text));
+  m_momentLabel->setColor(c.text);
+  m_momentLabel->setBrush(c.background);
   for (Side side : {Side::Teacher, Side::Student}) {
     Lane& lane = m_lanes[static_cast<int>(side)];
     const auto shape = side == Side::Teacher ? QCPScatterStyle::ssDisc : QCPScatterStyle::ssTriangle;
@@ -164,6 +196,11 @@ PlotTable RaceBar::numbers() const {
     }
   }
   return table;
+}
+
+void RaceBar::mouseMoveEvent(QMouseEvent* event) {
+  Plot::mouseMoveEvent(event);
+  if (event->buttons() == Qt::LeftButton) emit momentDragged(xAxis->pixelToCoord(event->position().x()));
 }
 
 void RaceBar::mousePressEvent(QMouseEvent* event) {

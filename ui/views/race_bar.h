@@ -19,12 +19,16 @@ class RaceBar : public Plot {
   void setSide(Side side, const QVector<CompletionCard>& cards, double prefillS);
   /// Redraws when something changed since the last call.
   void refresh();
+  /// A line at the moment that the grids show, with a word on it; below 0 removes it.
+  void setMoment(double seconds, const QString& label);
 
  signals:
   void completionClicked(int side, int completion);
+  void momentDragged(double seconds);
 
  protected:
   void mousePressEvent(QMouseEvent* event) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
 
  private:
   struct Finish {
@@ -43,12 +47,15 @@ class RaceBar : public Plot {
     QCPItemLine* line = nullptr;
   };
   void addLane(Side side);
+  void addMoment();
   void recolour();
   void labelLane(Side side);
   void summarise();
   PlotTable numbers() const;
 
   Lane m_lanes[2];
+  QCPItemLine* m_momentLine;
+  QCPItemText* m_momentLabel;
   bool m_dirty = false;
 };
 

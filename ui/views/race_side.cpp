@@ -1,5 +1,6 @@
 #include "ui/views/race_side.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <QHBoxLayout>
@@ -111,15 +112,41 @@ void RaceSide::setStored(StoredSide stored) {
 }
 
 void RaceSide::showLive(bool live) {
-  showSet(live ? m_live : m_stored);
+  m_source = live ? &m_live : &m_stored;
+  showSet(*m_source);
+}
+
+double RaceSide::duration() const {
+  double last = 0;
+  for (const CompletionCard& card : source().cards()) {
+    if (!card.finished()) return 0;
+    last = std::max(last, card.finishS);
+  }
+  return last > 0 ? std::max(0.0, m_source->speed.prefillS) + last : 0;
+}
+
+void RaceSide::showMoment(double seconds) {
+  if (seconds < 0) return showSet(*m_source);
+  const double decoding = seconds - std::max(0.0, m_source->speed.prefillS);
+  QVector<CompletionCard> cards;
+  m_past.speed = {m_source->speed.prefillS, m_source->speed.firstStepS, decoding, 0};
+  for (const CompletionCard& card : source().cards()) {
+    cards.append(cardAt(card, decoding));
+    m_past.speed.tokens += cards.back().tokens;
+  }
+  m_past.model.updateCards(std::move(cards));
+  showSet(m_past);
+  refreshHeader();
 }
 
 void RaceSide::showSet(Completions& set) {
   if (m_shown == &set) return;
+  const int chosen = selected();
   m_shown = &set;
   m_tally->setAnswer(QString());
   m_filter.setAnswer(QString());
   m_filter.setSourceModel(&set.model);
+  if (chosen >= 0) select(chosen);
   refreshHeader();
 }
 
@@ -141,7 +168,7 @@ void RaceSide::select(int completion) {
 }
 
 void RaceSide::replace(CompletionCard card) {
-  m_shown->model.replace(std::move(card));
+  m_source->model.replace(std::move(card));
   refreshHeader();
 }
 

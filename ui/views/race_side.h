@@ -40,11 +40,18 @@ class RaceSide : public QWidget {
   void addLive(const LiveBatch& batch);
   void setStored(StoredSide stored);
   void showLive(bool live);
-  bool showsLive() const { return m_shown == &m_live; }
+  bool showsLive() const { return m_source == &m_live; }
+  /// Shows the completions as they stood this many seconds after the model began to read; below 0, as they
+  /// ended.
+  void showMoment(double seconds);
+  /// Seconds from the start of reading to the end of the last completion; 0 unless all have ended.
+  double duration() const;
   /// Repaints what changed since the last call.
   void refresh();
 
+  /// What is on show; at a moment of the past, less than source().
   const CompletionModel& completions() const { return m_shown->model; }
+  const CompletionModel& source() const { return m_source->model; }
   const SideSpeed& speed() const { return m_shown->speed; }
   /// The chosen completion, or -1.
   int selected() const;
@@ -69,8 +76,9 @@ class RaceSide : public QWidget {
   Side m_side;
   QString m_alias, m_modelName;
   bool m_shared = false;
-  Completions m_live, m_stored;
-  Completions* m_shown = &m_stored;
+  Completions m_live, m_stored, m_past;
+  Completions* m_source = &m_stored;  // live or stored
+  Completions* m_shown = &m_stored;   // m_source, or m_past
   CompletionFilter m_filter;
   CardDelegate m_delegate;
   QLabel *m_name, *m_model, *m_rate, *m_first, *m_counts;

@@ -15,12 +15,14 @@
 #include <QVBoxLayout>
 #include <QtConcurrentRun>
 
+#include "ui/format.h"
 #include "ui/widgets/problem_strip.h"
 
 namespace tandem::ui {
 namespace {
 
 constexpr int kTextClockMs = 66;
+constexpr double kTooFastToFollowS = 3;  // a race this short is shown again by itself, slowed down
 
 const char* preferenceWord(Side winner) {
   return winner == Side::Teacher ? "teacher" : "student";
@@ -38,7 +40,8 @@ RaceView::RaceView(Workspace& workspace, QWidget* parent)
       m_gridSplitter(new QSplitter(Qt::Horizontal, this)),
       m_detailSplitter(new QSplitter(Qt::Horizontal, this)),
       m_blindAction(new QAction(tr("Blind"), this)),
-      m_tintAction(new QAction(tr("Tint"), this)) {
+      m_tintAction(new QAction(tr("Tint"), this)),
+      m_replayAction(new QAction(tr("Replay"), this)) {
   buildLayout();
   addKeys();
   connectWorkspace();
@@ -97,7 +100,7 @@ QWidget* RaceView::buildOptions() {
   auto* layout = new QHBoxLayout(box);
   layout->setContentsMargins(0, 0, 8, 0);
   layout->addWidget(order);
-  for (QAction* action : {m_tintAction, m_blindAction}) {
+  for (QAction* action : {m_replayAction, m_tintAction, m_blindAction}) {
     auto* button = new QToolButton(box);
     button->setDefaultAction(action);
     layout->addWidget(button);
@@ -116,6 +119,21 @@ void RaceView::addKeys() {
   m_blindAction->setShortcut(Qt::Key_B);
   m_blindAction->setToolTip(tr("Hide which model is which until you have voted (B)"));
   connect(m_blindAction, &QAction::toggled, this, &RaceView::setBlind);
+  m_replayAction->setCheckable(true);
+  m_replayAction->setShortcut(Qt::Key_Space);
+  m_replayAction->setToolTip(
+      tr("Shows the race again, slowed down: plays and pauses (Space); Esc ends it. "
+         "Drag in the chart below to choose the moment"));
+  m_replayAction->setShortcutContext(Qt::WidgetWithChildrenShortcut);
+  const std::array<QWidget*, 5> places{m_sides[0]->grid(), m_sides[1]->grid(), m_details[0], m_details[1],
+                                       m_bar};
+  for (QWidget* place : places) place->addAction(m_replayAction);  // not everywhere: Space presses buttons
+  connect(m_replayAction, &QAction::triggered, &m_playback, &RacePlayback::toggle);
+  auto* ended = new QAction(tr("End the replay"), this);
+  ended->setShortcut(Qt::Key_Escape);
+  connect(ended, &QAction::triggered, &m_playback, &RacePlayback::finish);
+  connect(&m_playback, &RacePlayback::moved, this, &RaceView::showMoment);
+  connect(m_bar, &RaceBar::momentDragged, &m_playback, &RacePlayback::seek);
   auto* other = new QAction(tr("Other side"), this);
   other->setShortcut(Qt::Key_F6);
   connect(other, &QAction::triggered, this, [this] {
@@ -127,7 +145,7 @@ void RaceView::addKeys() {
   connect(divergence, &QAction::triggered, this, [this] {
     for (RaceDetail* detail : m_details) detail->scrollToDivergence();
   });
-  QList<QAction*> actions{m_tintAction, m_blindAction, other, divergence};
+  QList<QAction*> actions{ended, m_tintAction, m_blindAction, other, divergence};
   for (int choice = 0; choice <= 3; ++choice) {
     auto* action = new QAction(tr("Vote %1").arg(choice), this);
     action->setShortcut(Qt::Key_0 + choice);
@@ -172,6 +190,8 @@ void RaceView::connectWorkspace() {
 void RaceView::onRunStarted() {
   m_started = {false, false};
   m_follow = true;
+  m_showAgain = isVisible();
+  m_starts = 0;
   const int position = m_workspace.selection().problem();
   m_livePosition = {position, position};
   for (RaceSide* side : m_sides) side->beginLive(m_workspace.settings().completions, true);
@@ -184,6 +204,7 @@ void RaceView::onProblemStarted(int at, int position) {
   const auto& problems = m_workspace.problems().problems;
   const bool graded = position >= 0 && !problems[static_cast<std::size_t>(position)].answer.empty();
   m_started[index] = true;
+  ++m_starts;
   m_livePosition[index] = position;
   side(at).beginLive(m_workspace.settings().completions, graded);
   if (m_follow && position >= 0) m_workspace.selection().setProblem(position);
@@ -201,6 +222,8 @@ void RaceView::onRunFinished() {
     if (!m_started[at]) m_livePosition[at] = -1;  // it had nothing left to do: what it did is stored
   }
   showProblem();
+  const bool oneProblem = m_starts <= 2;  // once a side
+  if (m_showAgain && oneProblem && m_playback.duration() < kTooFastToFollowS) m_playback.toggle();
 }
 
 void RaceView::onSelection(SelectionModel::Fields fields) {
@@ -293,9 +316,24 @@ void RaceView::apply(RaceAnswer answer) {
 void RaceView::refresh() {
   for (RaceSide* side : m_sides) {
     side->refresh();
-    m_bar->setSide(side->side(), side->completions().cards(), side->speed().prefillS);
+    m_bar->setSide(side->side(), side->source().cards(), side->speed().prefillS);
   }
   m_bar->refresh();
+  const bool ended = m_sides[0]->duration() > 0 && m_sides[1]->duration() > 0 && !m_blindAction->isChecked();
+  m_playback.setDuration(ended ? std::max(m_sides[0]->duration(), m_sides[1]->duration()) : 0);
+  m_replayAction->setEnabled(ended);
+  refreshDetails();
+}
+
+/// Both sides as they stood at the playback's moment.
+void RaceView::showMoment() {
+  const double moment = m_playback.moment();
+  for (RaceSide* side : m_sides) side->showMoment(moment);
+  m_replayAction->setChecked(m_playback.playing());
+  QString label = formatSeconds(moment);
+  if (m_playback.playing() && m_playback.rate() < 1)
+    label += tr(", slowed %1×").arg(1 / m_playback.rate(), 0, 'f', 0);
+  m_bar->setMoment(moment, label);
   refreshDetails();
 }
 
@@ -425,12 +463,14 @@ void RaceView::arrangeSides() {
 bool RaceView::settled() const {
   const auto state = m_workspace.state();
   const bool idle = state == Workspace::State::Ready || state == Workspace::State::Replay;
-  return idle && m_reading == 0;
+  return idle && m_reading == 0 && !m_playback.playing();
 }
 
 void RaceView::demonstrate() {
   const bool empty = m_sides[0]->completions().rowCount() == 0;
-  if (empty && !m_workspace.isReplay()) m_workspace.startRun({m_workspace.selection().problem()});
+  if (!empty || m_workspace.isReplay()) return;
+  m_workspace.startRun({m_workspace.selection().problem()});
+  m_showAgain = false;  // the picture is of how the race ended
 }
 
 void RaceView::showEvent(QShowEvent* event) {

@@ -10,6 +10,7 @@
 #include "ui/views/race_bar.h"
 #include "ui/views/race_controls.h"
 #include "ui/views/race_detail.h"
+#include "ui/views/race_playback.h"
 #include "ui/views/race_reader.h"
 #include "ui/views/race_side.h"
 #include "ui/views/view.h"
@@ -55,6 +56,7 @@ class RaceView : public View {
   void refreshTexts();
   void vote(VoteBar::Choice choice);
   void showPreference(const QString& preference);
+  void showMoment();
   void showMenu(Side side, int completion, QPoint globalPosition);
   void setBlind(bool blind);
   void arrangeSides();
@@ -67,13 +69,16 @@ class RaceView : public View {
   RaceBar* m_bar;
   VoteBar* m_votes;
   QSplitter *m_gridSplitter, *m_detailSplitter;
-  QAction *m_blindAction, *m_tintAction;
+  QAction *m_blindAction, *m_tintAction, *m_replayAction;
+  RacePlayback m_playback;
   QTimer m_textClock;  // texts and figures follow a run at 15 Hz; the eye reads no faster
 
   std::array<int, 2> m_livePosition{-1, -1};  // problem that streams, or last streamed, per side
   std::array<bool, 2> m_started{false, false};
-  bool m_follow = true;    // the selection moves with the run until the user moves it
-  bool m_swapped = false;  // blind mode may put the student left
+  bool m_follow = true;      // the selection moves with the run until the user moves it
+  bool m_showAgain = false;  // a short race is replayed when it has ended
+  int m_starts = 0;          // problems begun in this run, counted once a side
+  bool m_swapped = false;    // blind mode may put the student left
   int m_reading = 0;
   quint64 m_generation = 0;
   std::shared_ptr<tandem::Session> m_session;

@@ -77,6 +77,30 @@ class TestCompletionModel : public QObject {
     QCOMPARE(model.index(3).data(CompletionModel::FinishReasonRole).toString(), QStringLiteral("budget"));
   }
 
+  void thePastIsABeginning() {
+    CompletionCard card = makeCard(finished(0, "57", true, 5).second, true, nullptr);
+    card.firstTokenS = 1;
+    QCOMPARE(cardAt(card, 0.5).verdict, Verdict::Waiting);
+    QCOMPARE(cardAt(card, 5).verdict, Verdict::Correct);
+    const CompletionCard half = cardAt(card, 3);
+    QCOMPARE(half.verdict, Verdict::Streaming);
+    QCOMPARE(half.tokens, 5);  // 10 in all, the first of them at 1 s
+    QCOMPARE(half.answer, QString());
+    QVERIFY(card.text.startsWith(half.text) && half.text.size() == card.text.size() / 2);
+    card.spans = QVector<TokenSpan>(10, {2, -1});
+    QCOMPARE(cardAt(card, 3).text.size(), 10);
+    CompletionModel model;
+    const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+    model.setCards({card});
+    QSignalSpy reset(&model, &QAbstractItemModel::modelReset);
+    QSignalSpy changed(&model, &QAbstractItemModel::dataChanged);
+    model.updateCards({half});
+    model.updateCards({half});
+    QCOMPARE(reset.count(), 0);
+    QCOMPARE(changed.count(), 1);
+    QCOMPARE(model.tally().done, 0);
+  }
+
   void aPersonsVerdictWins() {
     auto row = finished(0, "8", false, 1).second;
     row.override_correct = true;

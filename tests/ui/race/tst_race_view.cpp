@@ -168,6 +168,44 @@ class TestRaceView : public QObject {
     QVERIFY(!card.data(CompletionModel::OverriddenRole).toBool());
   }
 
+  void aReplayShowsThePastOnOneClock() {
+    openStored();
+    grid("teacherGrid")->setFocus();
+    QTest::keyClick(grid("teacherGrid"), Qt::Key_Space);
+    const CompletionModel& shown = side("teacherSide")->source();
+    QVERIFY(!m_view->settled());
+    QTRY_VERIFY(side("teacherSide")->completions().tally().done < shown.tally().done);
+    QTest::keyClick(grid("teacherGrid"), Qt::Key_Space);
+    QVERIFY(m_view->settled());  // paused
+    auto* bar = m_view->findChild<RaceBar*>();
+    const auto at = [&](double seconds) {
+      return QPoint(static_cast<int>(bar->xAxis->coordToPixel(seconds)), 60);
+    };
+    QTest::mousePress(bar, Qt::LeftButton, {}, at(1));
+    QMouseEvent drag(QEvent::MouseMove, at(2.5), bar->mapToGlobal(at(2.5)), Qt::NoButton, Qt::LeftButton, {});
+    QCoreApplication::sendEvent(bar, &drag);
+    QTest::mouseRelease(bar, Qt::LeftButton, {}, at(2.5));
+    // Prefill 0.25 s; completions end after 1, 2 and 3 s of decoding, their first tokens come at a quarter of
+    // that.
+    const CompletionModel& past = side("teacherSide")->completions();
+    QCOMPARE(past.tally().done, 2);
+    QCOMPARE(past.cards()[2].verdict, Verdict::Streaming);
+    QCOMPARE(past.cards()[2].tokens, 2);
+    QTest::keyClick(grid("teacherGrid"), Qt::Key_Escape);
+    QCOMPARE(side("teacherSide")->completions().tally().done, 3);
+  }
+
+  void aShortRaceIsShownAgain() {
+    open_seed_pair(*m_workspace, 2);
+    m_workspace->startRun({0});
+    QTRY_COMPARE_WITH_TIMEOUT(m_workspace->state(), Workspace::State::Ready, 60000);
+    if (side("studentSide")->duration() > 2.5) QSKIP("this machine is too slow for a short race");
+    QVERIFY(!m_view->settled());
+    QTest::keyClick(m_view.get(), Qt::Key_Escape);
+    QVERIFY(m_view->settled());
+    QCOMPARE(side("studentSide")->completions().tally().done, 2);
+  }
+
   void blindGivesNothingAwayUntilTheVote() {
     openStored();
     grid("teacherGrid")->setFocus();
