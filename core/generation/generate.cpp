@@ -78,7 +78,7 @@ class Run {
         request_(request),
         context_(context),
         observer_(observer),
-        slots_(request.batch > 0 ? std::min(request.batch, request.completions) : request.completions),
+        slots_(request.slot_count()),
         state_(model, {static_cast<std::int64_t>(request.prompt.size()), slots_, request.max_new_tokens,
                        request.private_prefix}),
         prompt_logits_({1, model.info().vocab}),

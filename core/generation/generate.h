@@ -45,6 +45,9 @@ struct GenerationRequest {
   std::vector<std::int32_t> stop_ids;
   std::vector<std::string> stop_strings;
   bool private_prefix = false;  // benchmark only: every completion keeps its own copy of the prompt's cache
+
+  /// Completions decoded together.
+  int slot_count() const { return batch > 0 && batch < completions ? batch : completions; }
 };
 
 struct Completion {

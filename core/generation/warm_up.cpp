@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/models/weights.h"
+
 namespace tandem {
 namespace {
 
-constexpr std::int64_t kSmallModelBytes = 16 << 20;
 constexpr int kRowStep = 8;  // larger products run as multiples of this many rows and a remainder below it
 constexpr int kTokens = 3;   // the prompt's, and two decoded ones
 
@@ -23,12 +24,12 @@ std::vector<int> batches_to_visit(int batch, int threads) {
 }  // namespace
 
 Status warm_up(const Model& model, GenerationRequest request, Context& context, const std::stop_token& stop) {
-  const int batch = request.batch > 0 ? std::min(request.batch, request.completions) : request.completions;
+  const int batch = request.slot_count();
   request.time_budget_s.reset();
   request.stop_ids.clear();
   request.stop_strings.clear();
   request.max_new_tokens = std::min(request.max_new_tokens, kTokens);
-  const bool small = model.info().weight_bytes <= kSmallModelBytes;
+  const bool small = model.info().weight_bytes <= kCachedWeightBytes;
   for (const int rows : small ? batches_to_visit(batch, context.threads()) : std::vector<int>{batch}) {
     if (stop.stop_requested()) break;
     request.batch = rows;

@@ -287,15 +287,15 @@ class Evaluation {
     std::stop_source stop_here;  // by the caller, or because the session refuses a row
     const std::stop_callback forward(stop, [&stop_here] { stop_here.request_stop(); });
     Recorder recorder(side, problem, session_, observer_, request_.record_samples, stop_here);
-    if (!std::exchange(side.warm, true)) {
+    const auto explained = [&](const Error& error) {
+      return Error{error.code, fmt::format("{}, problem '{}': {}", side.model->info().name,
+                                           problem.problem.id, error.message)};
+    };
+    if (!std::exchange(side.warm, true))
       if (const Status warmed = warm_up(*side.model, request, context, stop); !warmed)
-        return Error{warmed.error().code, fmt::format("{}, problem '{}': {}", side.model->info().name,
-                                                      problem.problem.id, warmed.error().message)};
-    }
+        return explained(warmed.error());
     auto result = generate(*side.model, request, context, &recorder, stop_here.get_token());
-    if (!result)
-      return Error{result.error().code, fmt::format("{}, problem '{}': {}", side.model->info().name,
-                                                    problem.problem.id, result.error().message)};
+    if (!result) return explained(result.error());
     return recorder.finish(*result, static_cast<std::int64_t>(request.prompt.size()));
   }
 

@@ -12,10 +12,8 @@
 namespace tandem {
 namespace {
 
-// Up to this size weights stay in a core's share of the caches, so threads may each read all of them: they
-// then split the completions and never wait for each other inside a step. Larger weights are split between
-// the threads, op by op.
-constexpr std::int64_t kCachedWeightBytes = 16 << 20;
+// Threads may each read all of the weights that stay in caches: they then split the completions and never
+// wait for each other inside a step. Larger weights are split between the threads, op by op.
 constexpr std::int64_t kMinRowsPerThread = 4;
 constexpr std::int64_t kManyRowsPerThread =
     64;  // enough arithmetic per weight byte that reading them twice costs nothing

@@ -10,6 +10,10 @@
 
 namespace tandem {
 
+/// Up to this size weights stay in a core's share of the caches: reading them again costs little, compiling
+/// products for them counts. Larger ones are read from memory at every step.
+inline constexpr std::int64_t kCachedWeightBytes = 16 << 20;
+
 struct LayerWeights {
   Tensor input_norm;  // [C]
   std::unique_ptr<Mixer> mixer;
