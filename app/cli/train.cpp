@@ -30,10 +30,29 @@ std::string recipePath(const std::string& nameOrPath) {
   return std::filesystem::exists(bundled, ignored) ? bundled : nameOrPath;
 }
 
-std::string describe(const training::TrainingUpdate& update) {
-  return fmt::format("{}  loss {:.4f}  lr {:.2e}  {} tokens/s", goal_name(update.goal), update.loss,
-                     update.learning_rate, scaledText(update.tokens_per_s));
-}
+/// The progress line, over all stages.
+class ProgressObserver final : public training::TrainingObserver {
+ public:
+  explicit ProgressObserver(const training::Recipe& recipe)
+      : m_recipe(recipe), m_line("updates", before(std::ssize(recipe.stages))) {}
+
+  Status on_update(const training::TrainingUpdate& update) override {
+    m_line.update(before(update.stage) + update.step,
+                  fmt::format("{}  loss {:.4f}  lr {:.2e}  {} tokens/s", goal_name(update.goal), update.loss,
+                              update.learning_rate, scaledText(update.tokens_per_s)));
+    return {};
+  }
+
+ private:
+  std::int64_t before(std::int64_t stage) const {
+    std::int64_t updates = 0;
+    for (std::int64_t s = 0; s < stage; ++s)
+      updates += m_recipe.stages[static_cast<std::size_t>(s)].schedule.steps;
+    return updates;
+  }
+  const training::Recipe& m_recipe;
+  Progress m_line;
+};
 
 /// `distils`: the recipe must name a teacher; otherwise it must not.
 int runTrain(const TrainCommand& command, bool distils) {
@@ -45,19 +64,9 @@ int runTrain(const TrainCommand& command, bool distils) {
         {ErrorCode::InvalidArgument, fmt::format("{}: {}", command.recipe,
                                                  distils ? "names no teacher to distil; use the train command"
                                                          : "names a teacher; use the distil command")});
-  std::int64_t updates = 0;
-  for (const training::Stage& stage : recipe->stages) updates += stage.schedule.steps;
   const auto result = [&] {
-    Progress progress("updates", updates);
-    return run_training(
-        *recipe, command.options,
-        [&](const training::TrainingUpdate& update) {
-          std::int64_t done = update.step;
-          for (std::int64_t s = 0; s < update.stage; ++s)
-            done += recipe->stages[static_cast<std::size_t>(s)].schedule.steps;
-          progress.update(done, describe(update));
-        },
-        interrupt.token());
+    ProgressObserver progress(*recipe);
+    return run_training(*recipe, command.options, progress, interrupt.token());
   }();
   if (!result) return fail(result.error());
   if (command.json)

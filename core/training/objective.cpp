@@ -1,6 +1,7 @@
 #include "core/training/objective.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/mixing/capture.h"
 #include "core/training/trainable_ssm.h"
@@ -20,11 +21,26 @@ TrainableSsm* recurrent_mixer(TrainableModel& model, std::int64_t layer) {
   return dynamic_cast<TrainableSsm*>(&model.mixer(layer));
 }
 
+/// Sum over rows of ||row||_2, in double.
+double row_norms(const TensorView& rows) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < rows.extent(0); ++i) {
+    double square = 0;
+    for (std::int64_t c = 0; c < rows.extent(1); ++c)
+      square += static_cast<double>(rows.row(i)[c]) * static_cast<double>(rows.row(i)[c]);
+    sum += std::sqrt(square);
+  }
+  return sum;
+}
+
 /// Goals that train layers one by one touch the recurrent mixers alone: what is around them is the teacher's.
 class LayerObjective : public Objective {
  public:
   LayerObjective(std::shared_ptr<const Model> teacher, std::int64_t accumulate)
-      : teacher_(std::move(teacher)), accumulate_(accumulate), distances_(teacher_->info().layers.size()) {}
+      : teacher_(std::move(teacher)),
+        accumulate_(accumulate),
+        distances_(teacher_->info().layers.size()),
+        norms_(distances_.size()) {}
 
   void select_parameters(TrainableModel& model) const override {
     for (Parameter& parameter : model.parameters().all()) {
@@ -33,21 +49,27 @@ class LayerObjective : public Objective {
           name.find(".mixer.") != std::string::npos || name.find(".mamba.") != std::string::npos;
     }
   }
-  std::vector<double> take_distances() override {
-    return std::exchange(distances_, std::vector<double>(distances_.size()));
+  Distances take_distances() override {
+    const std::vector<double> none(distances_.size());
+    Distances taken{std::exchange(distances_, none), std::exchange(norms_, none)};
+    for (std::size_t l = 0; l < none.size(); ++l)
+      if (taken.relative[l] > 0) taken.relative[l] = taken.absolute[l] / taken.relative[l];
+    return taken;
   }
 
  protected:
   const Model& teacher() const { return *teacher_; }
   std::int64_t micro_batches() const { return accumulate_; }
-  void add_distance(std::int64_t layer, double distance) {
+  /// `norm`: of what the teacher has, weighted as the distance is.
+  void add_distance(std::int64_t layer, double distance, double norm) {
     distances_[static_cast<std::size_t>(layer)] += distance;
+    norms_[static_cast<std::size_t>(layer)] += norm;
   }
 
  private:
   std::shared_ptr<const Model> teacher_;
   std::int64_t accumulate_;
-  std::vector<double> distances_;
+  std::vector<double> distances_, norms_;  // per layer, of the update so far
 };
 
 class TokenObjective final : public Objective {
@@ -72,10 +94,11 @@ class MatrixObjective final : public LayerObjective {
       for (const LayerMatrices& layer : captured->layers) {
         TrainableSsm* mixer = recurrent_mixer(model, layer.layer);
         if (mixer == nullptr) continue;
-        const auto heads = static_cast<double>(layer.matrix.shape()[0]);
-        const double weight = 1.0 / (heads * static_cast<double>(batch.shape.sequences * micro_batches()));
+        const std::int64_t heads = layer.matrix.shape()[0];
+        const double weight = 1.0 / static_cast<double>(heads * batch.shape.sequences * micro_batches());
         const double distance = align(context, model, *mixer, layer, static_cast<float>(weight));
-        add_distance(layer.layer, distance);
+        const TensorView rows = layer.matrix.view().reshape({heads, layer.matrix.elements() / heads});
+        add_distance(layer.layer, distance, weight * row_norms(rows));
         loss += distance;
       }
     }
@@ -135,8 +158,9 @@ class HiddenObjective final : public LayerObjective {
       HiddenCollector collector(inputs_, outputs_, batch, s, teacher().info().d_model);
       teacher().prefill(context, sequence(batch, s), nullptr, last_logits, &collector);
     }
+    const double weight = 1.0 / static_cast<double>(batch.shape.rows() * micro_batches());
     const std::vector<float> weights(static_cast<std::size_t>(batch.shape.rows()),
-                                     1.0F / static_cast<float>(batch.shape.rows() * micro_batches()));
+                                     static_cast<float>(weight));
     double loss = 0;
     for (std::int64_t l = 0; l < model.layers(); ++l) {
       TrainableSsm* mixer = recurrent_mixer(model, l);
@@ -146,9 +170,10 @@ class HiddenObjective final : public LayerObjective {
       const TensorView out = out_.get(input.shape());
       rms_norm(context, input, model.input_norm(l).value, model.config().block_norm_eps, normed);
       mixer->forward(context, batch.shape, normed, out);
-      const double distance = l2_loss(context, out, outputs_[static_cast<std::size_t>(l)], weights, out);
+      const Tensor& wanted = outputs_[static_cast<std::size_t>(l)];
+      const double distance = l2_loss(context, out, wanted, weights, out);
       mixer->backward(context, batch.shape, normed, out, d_normed_.get(input.shape()));
-      add_distance(l, distance);
+      add_distance(l, distance, weight * row_norms(wanted));
       loss += distance;
     }
     return loss;

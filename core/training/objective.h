@@ -22,7 +22,11 @@ class Objective {
   virtual double accumulate(Context& context, TrainableModel& model, const Batch& batch) = 0;
   /// Per-layer distances of the last update, where the goal has them (matrices: Frobenius per head; hidden:
   /// L2 per token); empty otherwise. Clears them.
-  virtual std::vector<double> take_distances() { return {}; }
+  struct Distances {
+    std::vector<double> absolute;
+    std::vector<double> relative;  // to the same norm of what the teacher has; 0 where nothing is compared
+  };
+  virtual Distances take_distances() { return {}; }
 };
 
 /// `teacher` may be null for Goal::Tokens. `accumulate`: micro-batches per update.

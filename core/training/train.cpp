@@ -14,7 +14,9 @@
 #include "core/base/file.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/training/adamw.h"
+#include "core/training/log.h"
 #include "core/training/objective.h"
+#include "core/training/probe.h"
 #include "core/training/student_start.h"
 #include "core/training/trainable_model.h"
 
@@ -23,13 +25,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kRecipe = "recipe.json";
 constexpr const char* kCheckpoint = "training.safetensors";
-constexpr const char* kLog = "log.jsonl";
 constexpr const char* kPosition = "position";  // stage, step, tokens in two words
 constexpr std::int64_t kPlaceWords = 4;
 constexpr std::int64_t kMaxLogBytes = std::int64_t{1} << 32;
-constexpr std::uint64_t kWeightStream = 1;  // of the recipe's seed
+constexpr std::uint64_t kWeightStream = 1;                       // of the recipe's seed
+constexpr std::uint64_t kProbeExample = std::uint64_t{1} << 60;  // of the corpus: no run gets that far
 
 Status write_text(const fs::path& path, std::string_view text) {
   return write_file(path.string(), std::span(&text, 1));
@@ -42,27 +43,17 @@ struct Position {
   std::int64_t tokens = 0;  // of all updates so far
 };
 
-std::string log_line(const TrainingUpdate& update) {
-  nlohmann::ordered_json line;
-  line["stage"] = update.stage;
-  line["goal"] = goal_name(update.goal);
-  line["step"] = update.step;
-  line["loss"] = update.loss;
-  line["learning_rate"] = update.learning_rate;
-  line["gradient_norm"] = update.gradient_norm;
-  line["tokens_per_s"] = update.tokens_per_s;
-  if (!update.distances.empty()) line["distances"] = update.distances;
-  return line.dump() + "\n";
-}
-
 class Run {
  public:
-  Run(const Recipe& recipe, const TrainingOptions& options)
-      : recipe_(recipe), folder_(options.folder), context_(options.threads) {}
+  Run(const Recipe& recipe, const TrainingOptions& options, TrainingObserver& observer)
+      : recipe_(recipe), folder_(options.folder), observer_(observer), context_(options.threads) {}
 
   Status begin(bool resume);
-  Result<TrainingResult> work(const std::function<void(const TrainingUpdate&)>& on_update,
-                              std::stop_token stop);
+  Status announce(bool resumed);
+  Result<TrainingResult> work(std::stop_token stop);
+  Status tell(EventKind kind, std::string text) {
+    return observer_.on_event({kind, position_.stage, position_.step, std::move(text)});
+  }
 
  private:
   Status write_fresh_folder();
@@ -70,7 +61,10 @@ class Run {
   Status read_checkpoint();
   Status cut_log();
   Status save();
+  Status snapshot();
   void enter_stage();
+  Status finish_stage();
+  Status finish_update(const TrainingUpdate& done, std::ofstream& log);
   Result<TrainingUpdate> update(const BatchSource& source);
   BatchSource source_of(const Stage& stage) const;
   const Stage& stage() const { return recipe_.stages[static_cast<std::size_t>(position_.stage)]; }
@@ -78,6 +72,7 @@ class Run {
 
   const Recipe& recipe_;
   fs::path folder_;
+  TrainingObserver& observer_;
   Context context_;
   std::shared_ptr<const Model> teacher_;
   std::shared_ptr<const Tokenizer> tokenizer_;
@@ -85,12 +80,13 @@ class Run {
   std::unique_ptr<TrainableModel> model_;
   std::unique_ptr<Objective> objective_;
   std::optional<AdamW> optimizer_;
+  std::optional<Probe> probe_;  // with a teacher
   Position position_;
 };
 
 Status Run::write_fresh_folder() {
   std::error_code error;
-  if (fs::exists(folder_ / kRecipe, error))
+  if (fs::exists(folder_ / kRecipeName, error))
     return Error{ErrorCode::InvalidArgument,
                  fmt::format("{}: holds a training run already; resume it or choose another folder",
                              folder_.string())};
@@ -116,7 +112,7 @@ Status Run::write_fresh_folder() {
     TANDEM_RETURN_IF_ERROR(write_text(folder_ / "mamba_config.json", recipe_.mamba_config));
   TANDEM_RETURN_IF_ERROR(write_text(folder_ / "tokenizer.json", tokenizer));
   TANDEM_RETURN_IF_ERROR(write_text(folder_ / "prompt.json", prompt.dump(1) + "\n"));
-  return write_text(folder_ / kRecipe, recipe_.json);  // last: a folder that has it is complete
+  return write_text(folder_ / kRecipeName, recipe_.json);  // last: a folder that has it is complete
 }
 
 Status Run::make_model() {
@@ -142,7 +138,7 @@ Status Run::begin(bool resume) {
     TANDEM_TRY(teacher_, open_model(recipe_.teacher));
   }
   if (resume) {
-    const auto stored = read_file((folder_ / kRecipe).string(), 1 << 20);
+    const auto stored = read_file((folder_ / kRecipeName).string(), 1 << 20);
     if (!stored || *stored != recipe_.json)
       return Error{ErrorCode::InvalidArgument,
                    fmt::format("{}: {}", folder_.string(),
@@ -190,7 +186,7 @@ Status Run::read_checkpoint() {
 
 // Leaves the log's lines of the updates that the checkpoint knows; those after it are done again.
 Status Run::cut_log() {
-  const std::string path = (folder_ / kLog).string();
+  const std::string path = (folder_ / kLogName).string();
   std::int64_t lines = position_.step;
   for (std::int64_t s = 0; s < position_.stage; ++s)
     lines += recipe_.stages[static_cast<std::size_t>(s)].schedule.steps;
@@ -232,9 +228,12 @@ Result<TrainingUpdate> Run::update(const BatchSource& source) {
   model_->parameters().clear_gradients();
   for (const Batch& batch : source.update(position_.step))
     done.loss += objective_->accumulate(context_, *model_, batch);
-  done.distances = objective_->take_distances();
+  Objective::Distances distances = objective_->take_distances();
+  done.distances = std::move(distances.absolute);
+  done.relative = std::move(distances.relative);
   done.gradient_norm = optimizer_->update(context_, done.learning_rate);
   done.step = position_.step + 1;
+  done.tokens = position_.tokens + source.tokens_per_update();
   if (!std::isfinite(done.loss) || !std::isfinite(done.gradient_norm))
     return Error{
         ErrorCode::OutOfRange,
@@ -246,34 +245,72 @@ Result<TrainingUpdate> Run::update(const BatchSource& source) {
   return done;
 }
 
-Result<TrainingResult> Run::work(const std::function<void(const TrainingUpdate&)>& on_update,
-                                 std::stop_token stop) {
+/// Tells where the run stands, and how the student looks before its first update.
+Status Run::announce(bool resumed) {
+  TANDEM_RETURN_IF_ERROR(
+      observer_.on_begin({resumed, position_.stage, position_.step, position_.tokens, teacher_}));
+  const std::string where = fmt::format("stage {}, update {}", position_.stage + 1, position_.step);
+  TANDEM_RETURN_IF_ERROR(
+      tell(resumed ? EventKind::Resumed : EventKind::Started, resumed ? "Resumed from " + where : "Started"));
+  if (teacher_ == nullptr) return {};
+  const std::string text = generate_example(recipe_.corpus, kProbeExample).text();
+  std::vector<std::int32_t> ids = tokenizer_->encode(text);
+  ids.resize(std::min(ids.size(), static_cast<std::size_t>(kProbeTokens)));
+  TANDEM_TRY(probe_, Probe::make(context_, *teacher_, ids));
+  if (resumed) return {};
+  TANDEM_RETURN_IF_ERROR(observer_.on_snapshot({true, 0, 0, probe_->teacher()}));
+  return snapshot();
+}
+
+Status Run::snapshot() {
+  if (!probe_) return {};
+  return observer_.on_snapshot({false, position_.stage, position_.step, probe_->student(context_, *model_)});
+}
+
+Status Run::finish_update(const TrainingUpdate& done, std::ofstream& log) {
+  const std::string line = log_line(done);
+  if (!(log << line << std::flush))
+    return Error{ErrorCode::Io, fmt::format("{}: cannot write", (folder_ / kLogName).string())};
+  position_.tokens = done.tokens;
+  position_.step = done.step;
+  TANDEM_RETURN_IF_ERROR(observer_.on_update(done));
+  return is_snapshot_step(done.step, done.steps) ? snapshot() : Status();
+}
+
+Status Run::finish_stage() {
+  ++position_.stage;
+  position_.step = 0;
+  enter_stage();
+  TANDEM_RETURN_IF_ERROR(save());
+  if (finished()) return {};
+  return tell(EventKind::Stage,
+              fmt::format("Stage {} begins: {}", position_.stage + 1, goal_name(stage().goal)));
+}
+
+Result<TrainingResult> Run::work(std::stop_token stop) {
   TrainingResult result;
-  std::ofstream log(folder_ / kLog, std::ios::app | std::ios::binary);
+  std::ofstream log(folder_ / kLogName, std::ios::app | std::ios::binary);
   while (!finished()) {
     const BatchSource source = source_of(stage());
     while (position_.step < stage().schedule.steps) {
       TANDEM_TRY(const TrainingUpdate done, update(source));
-      const std::string line = log_line(done);
-      if (!(log << line << std::flush))
-        return Error{ErrorCode::Io, fmt::format("{}: cannot write", (folder_ / kLog).string())};
-      position_.tokens += source.tokens_per_update();
-      position_.step = done.step;
+      TANDEM_RETURN_IF_ERROR(finish_update(done, log));
       result.final_loss = done.loss;
-      on_update(done);
       const bool last = position_.step == stage().schedule.steps;
-      if (stop.stop_requested() || (!last && position_.step % recipe_.checkpoint_every == 0))
+      const bool due = !last && position_.step % recipe_.checkpoint_every == 0;
+      if (stop.stop_requested() || due) {
         TANDEM_RETURN_IF_ERROR(save());
+        TANDEM_RETURN_IF_ERROR(tell(EventKind::Checkpoint, "Checkpoint saved"));
+      }
       if (stop.stop_requested()) {
+        TANDEM_RETURN_IF_ERROR(tell(EventKind::Stopped, "Stopped, ready to be resumed"));
         result.tokens = position_.tokens;
         return result;
       }
     }
-    ++position_.stage;
-    position_.step = 0;
-    enter_stage();
-    TANDEM_RETURN_IF_ERROR(save());
+    TANDEM_RETURN_IF_ERROR(finish_stage());
   }
+  TANDEM_RETURN_IF_ERROR(tell(EventKind::Finished, "Finished"));
   result.finished = true;
   result.tokens = position_.tokens;
   return result;
@@ -281,12 +318,21 @@ Result<TrainingResult> Run::work(const std::function<void(const TrainingUpdate&)
 
 }  // namespace
 
+const char* event_kind_name(EventKind kind) {
+  constexpr std::array kNames = {"started", "resumed",  "stage", "checkpoint",
+                                 "stopped", "finished", "failed"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
 Result<TrainingResult> run_training(const Recipe& recipe, const TrainingOptions& options,
-                                    const std::function<void(const TrainingUpdate&)>& on_update,
-                                    std::stop_token stop) {
-  Run run(recipe, options);
+                                    TrainingObserver& observer, std::stop_token stop) {
+  Run run(recipe, options, observer);
   TANDEM_RETURN_IF_ERROR(run.begin(options.resume));
-  return run.work(on_update, stop);
+  TANDEM_RETURN_IF_ERROR(run.announce(options.resume));
+  Result<TrainingResult> result = run.work(std::move(stop));
+  // The run's own error is the one to report, also when this cannot be told any more.
+  if (!result) (void)run.tell(EventKind::Failed, result.error().message);
+  return result;
 }
 
 }  // namespace tandem::training

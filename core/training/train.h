@@ -2,28 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <stop_token>
 #include <string>
-#include <vector>
 
 #include "core/base/result.h"
+#include "core/training/observer.h"
 #include "core/training/recipe.h"
 
 namespace tandem::training {
-
-/// One update, as logs and views get it.
-struct TrainingUpdate {
-  std::int64_t stage = 0;  // index into the recipe's stages
-  Goal goal = Goal::Tokens;
-  std::int64_t step = 0;   // updates done in this stage, this one included
-  std::int64_t steps = 0;  // of this stage
-  double loss = 0;         // nats per token; or the sum over layers of their distances
-  double learning_rate = 0;
-  double gradient_norm = 0;
-  double tokens_per_s = 0;
-  std::vector<double> distances;  // per layer; empty where the goal has none
-};
 
 struct TrainingOptions {
   std::string folder;   // where the model goes; made if absent
@@ -42,9 +28,8 @@ struct TrainingResult {
 /// Checkpoints are written every `checkpoint_every` updates, at the end of each stage and when `stop` is
 /// requested. With the same number of threads a resumed run gives the same bits as one that was never
 /// stopped. Errors: those of the recipe's files; InvalidArgument (the folder holds a run already, or resume
-/// finds none or another recipe); OutOfRange (the loss is no longer finite); Io.
+/// finds none or another recipe); OutOfRange (the loss is no longer finite); Io; the observer's.
 Result<TrainingResult> run_training(const Recipe& recipe, const TrainingOptions& options,
-                                    const std::function<void(const TrainingUpdate&)>& on_update,
-                                    std::stop_token stop = {});
+                                    TrainingObserver& observer, std::stop_token stop = {});
 
 }  // namespace tandem::training

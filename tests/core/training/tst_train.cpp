@@ -8,6 +8,8 @@
 #include <QTest>
 
 #include "core/models/model.h"
+#include "core/training/log.h"
+#include "core/training/probe.h"
 #include "core/training/train.h"
 
 using namespace tandem;
@@ -52,6 +54,41 @@ Recipe recipe_of(const QString& model, const QString& teacher, const QStringList
   return *recipe;
 }
 
+/// Keeps what the run tells; asks it to stop after an update.
+struct Listener final : TrainingObserver {
+  std::vector<TrainingUpdate> updates;
+  std::vector<TrainingEvent> events;
+  std::vector<TrainingSnapshot> snapshots;
+  std::vector<TrainingStart> starts;
+  std::int64_t stop_after = -1;
+  std::int64_t fail_after = -1;
+  std::stop_source stop;
+
+  Status on_begin(const TrainingStart& start) override {
+    starts.push_back(start);
+    return {};
+  }
+  Status on_update(const TrainingUpdate& update) override {
+    updates.push_back(update);
+    if (std::ssize(updates) == stop_after) stop.request_stop();
+    if (std::ssize(updates) == fail_after) return Error{ErrorCode::Io, "the disk is full"};
+    return {};
+  }
+  Status on_event(const TrainingEvent& event) override {
+    events.push_back(event);
+    return {};
+  }
+  Status on_snapshot(const TrainingSnapshot& snapshot) override {
+    snapshots.push_back(snapshot);
+    return {};
+  }
+  QStringList kinds() const {
+    QStringList list;
+    for (const TrainingEvent& event : events) list << event_kind_name(event.kind);
+    return list;
+  }
+};
+
 QByteArray bytes(const QString& path) {
   QFile file(path);
   return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
@@ -64,27 +101,45 @@ class TestTrain : public QObject {
 
   QTemporaryDir m_folder;
   QString m_teacher;
-  std::vector<TrainingUpdate> m_updates;
+  std::vector<TrainingUpdate> m_updates;  // of the latest run, as everything else that was told
+  Listener m_told;
 
   QString path(const char* name) const { return m_folder.filePath(name); }
 
   Result<TrainingResult> run(const Recipe& recipe, const QString& folder, bool resume = false,
                              std::int64_t stop_after = -1) {
-    std::stop_source stop;
-    m_updates.clear();
-    return run_training(
-        recipe, {folder.toStdString(), resume, 2},
-        [&](const TrainingUpdate& update) {
-          m_updates.push_back(update);
-          if (std::ssize(m_updates) == stop_after) stop.request_stop();
-        },
-        stop.get_token());
+    m_told = {};
+    m_told.stop_after = stop_after;
+    const auto result =
+        run_training(recipe, {folder.toStdString(), resume, 2}, m_told, m_told.stop.get_token());
+    m_updates = m_told.updates;
+    return result;
   }
   std::vector<TrainingUpdate> of_stage(std::int64_t stage) const {
     std::vector<TrainingUpdate> list;
     for (const TrainingUpdate& update : m_updates)
       if (update.stage == stage) list.push_back(update);
     return list;
+  }
+
+  void snapshots_approach_the_teacher(std::size_t recurrent_layers) {
+    const std::vector<TrainingSnapshot>& all = m_told.snapshots;
+    QVERIFY(all.front().of_teacher && !all[1].of_teacher && all[1].step == 0);
+    const Capture& teacher = *all.front().matrices;
+    QCOMPARE(teacher.layers.size(), std::size_t{2});
+    QVERIFY(std::ssize(teacher.ids) <= kProbeTokens);
+    const auto distance = [&](const TrainingSnapshot& snapshot) {
+      const TensorView m = snapshot.matrices->layers[0].matrix, a = teacher.layers[0].matrix;
+      return matrix_distance({m.f32(), {m.extent(1), m.extent(2)}}, {a.f32(), {m.extent(1), m.extent(2)}})
+          .relative;
+    };
+    std::vector<TrainingSnapshot> first;
+    for (const TrainingSnapshot& snapshot : all)
+      if (!snapshot.of_teacher && snapshot.stage == 0) first.push_back(snapshot);
+    QCOMPARE(first.back().step, std::int64_t{40});
+    QCOMPARE(first.back().matrices->layers.size(), recurrent_layers);
+    QVERIFY2(distance(first.back()) < 0.8 * distance(first.front()),
+             qPrintable(QString("%1 to %2").arg(distance(first.front())).arg(distance(first.back()))));
   }
 
  private slots:
@@ -107,6 +162,34 @@ class TestTrain : public QObject {
     const QList<QByteArray> lines = bytes(m_teacher + "/log.jsonl").trimmed().split('\n');
     QCOMPARE(lines.size(), 60);
     QCOMPARE(QJsonDocument::fromJson(lines.back()).object()["loss"].toDouble(), m_updates.back().loss);
+    QCOMPARE(m_updates.back().tokens, std::int64_t{60 * 8 * 64});
+    QVERIFY(m_told.snapshots.empty());  // no teacher to compare with
+  }
+
+  void the_log_reads_back_and_older_ones_too() {
+    const Recipe recipe = recipe_of(kLlama, "", {stage_text("tokens", 8, 60, 1e-2)});
+    const auto updates = read_log(m_teacher.toStdString(), recipe);
+    QVERIFY(updates.ok());
+    QCOMPARE(updates->size(), std::size_t{60});
+    QCOMPARE(updates->back().tokens, std::int64_t{60 * 8 * 64});
+    QCOMPARE(updates->back().steps, std::int64_t{60});
+    const auto written = [&](const QByteArray& text) {
+      QFile log(path("log.jsonl"));
+      QVERIFY(log.open(QIODevice::WriteOnly));
+      log.write(text);
+    };
+    const QByteArray line = R"({"stage":0,"goal":"tokens","step":1,"loss":2.5,"learning_rate":0.1,)"
+                            R"("gradient_norm":1,"tokens_per_s":100,"distances":[1,2]})";
+    written(line + "\n" + line + "\n{\"cut");
+    const auto older = read_log(m_folder.path().toStdString(), recipe);
+    QVERIFY(older.ok());
+    QCOMPARE(older->size(), std::size_t{2});
+    QCOMPARE(older->at(1).tokens, std::int64_t{2 * 8 * 64});
+    QCOMPARE(older->at(1).distances, (std::vector<double>{1, 2}));
+    written(line + "\n{\"stage\": 7}\n");
+    const auto wrong = read_log(m_folder.path().toStdString(), recipe);
+    QVERIFY(!wrong.ok());
+    QVERIFY(wrong.error().message.find("line 2: 'stage' is 7") != std::string::npos);
   }
 
   void a_stopped_run_resumes_bit_for_bit() {
@@ -119,6 +202,11 @@ class TestTrain : public QObject {
       const auto result = run(recipe, path("pieces"), !pieces.empty(), stop_after);
       QVERIFY2(result.ok(), result.ok() ? "" : result.error().message.c_str());
       QCOMPARE(result->finished, stop_after < 0);
+      QCOMPARE(m_told.starts.size(), std::size_t{1});
+      QCOMPARE(m_told.starts[0].resumed, !pieces.empty());
+      QCOMPARE(m_told.starts[0].tokens, pieces.empty() ? 0 : pieces.back().tokens);
+      QCOMPARE(m_told.kinds().front(), pieces.empty() ? "started" : "resumed");
+      QCOMPARE(m_told.kinds().back(), stop_after < 0 ? "finished" : "stopped");
       pieces.insert(pieces.end(), m_updates.begin(), m_updates.end());
     }
     QCOMPARE(pieces.size(), straight.size());
@@ -176,9 +264,52 @@ class TestTrain : public QObject {
     QVERIFY(distances[0] > 0);
     QCOMPARE(distances[1] > 0, mamba.isEmpty());  // the hybrid's second layer keeps its attention
     QVERIFY(of_stage(2).back().distances.empty());
+    const auto relative = [&](std::size_t update) { return of_stage(0)[update].relative[0]; };
+    QVERIFY(relative(0) > relative(39) && relative(39) > 0);
     const auto student = open_model(folder.toStdString());
     QVERIFY2(student.ok(), student.ok() ? "" : student.error().message.c_str());
     QVERIFY(is_recurrent((*student)->info().layers[0].mixer));
+    snapshots_approach_the_teacher(mamba.isEmpty() ? 2 : 1);
+  }
+
+  void a_snapshot_is_the_matrix_the_model_uses() {
+    // Layer 0 of teacher and student get the same input, so the finished student's own capture must agree.
+    const QString folder = path("snapshot");
+    QVERIFY(run(recipe_of(QString(kLlamba).arg(16), m_teacher, {stage_text("matrices", 2, 5, 1e-2)}), folder)
+                .ok());
+    const Capture& taken = *m_told.snapshots.back().matrices;
+    const auto student = open_model(folder.toStdString());
+    QVERIFY(student.ok());
+    Context context(1);
+    const auto captured = capture(**student, taken.ids, {}, context);
+    QVERIFY(captured.ok());
+    const TensorView a = taken.layers[0].matrix, b = captured->layers[0].matrix;
+    QVERIFY(a.shape() == b.shape());
+    for (std::int64_t i = 0; i < a.elements(); ++i) QVERIFY(std::abs(a.f32()[i] - b.f32()[i]) < 1e-5F);
+    for (std::int64_t h = 0; h < 2; ++h)
+      QCOMPARE(taken.layers[0].skip.f32()[h], captured->layers[0].skip.f32()[h]);
+  }
+
+  void snapshots_are_few_and_dense_at_the_beginning() {
+    for (const std::int64_t steps : {1, 2, 7, 200, 20000}) {
+      std::vector<std::int64_t> taken;
+      for (std::int64_t step = 1; step <= steps; ++step)
+        if (is_snapshot_step(step, steps)) taken.push_back(step);
+      QVERIFY(taken.size() <= 25);
+      QCOMPARE(taken.front(), std::int64_t{1});
+      QCOMPARE(taken.back(), steps);
+    }
+  }
+
+  void an_observers_error_ends_the_run() {
+    Listener listener;
+    listener.fail_after = 3;
+    const Recipe recipe = recipe_of(kLlama, "", {stage_text("tokens", 2, 7, 1e-2)});
+    const auto result = run_training(recipe, {path("full").toStdString(), false, 1}, listener);
+    QVERIFY(!result.ok());
+    QCOMPARE(result.error().message, std::string("the disk is full"));
+    QCOMPARE(listener.kinds().back(), QString("failed"));
+    QVERIFY(run(recipe, path("full"), true).ok());
   }
 
   void logits_alone_bring_a_student_closer_data() {
