@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/base/parallel.h"
+
 namespace tandem::training {
 namespace {
 
@@ -54,6 +56,21 @@ std::int64_t ParameterSet::elements() const {
 void ParameterSet::clear_gradients() {
   for (Parameter& parameter : parameters_)
     std::fill_n(parameter.gradient.f32(), parameter.gradient.elements(), 0.0F);
+}
+
+void ParameterSet::pack_products(Context& context) {
+  if (!bf16_products_supported()) return;
+  std::vector<Parameter*> weights;
+  for (Parameter& parameter : parameters_)
+    if (parameter.multiplies) weights.push_back(&parameter);
+  constexpr double kWeightNs = 50'000;
+  parallel_over(context, std::ssize(weights), kWeightNs, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      Parameter& weight = *weights[static_cast<std::size_t>(i)];
+      weight.packed = {PackedMatrix::pack_whole(weight.matrix(), false, DType::BF16),
+                       PackedMatrix::pack_whole(weight.matrix(), true, DType::BF16)};
+    }
+  });
 }
 
 std::vector<NamedTensor> ParameterSet::tensors() const {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "core/base/result.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/tensor/tensor.h"
+#include "kernels/base/context.h"
+#include "kernels/ops/matmul.h"
 
 namespace tandem::training {
 
@@ -25,6 +28,14 @@ struct Parameter {
   Tensor gradient;
   bool decays = false;    // weight decay applies: matrices, not norms, biases or decays
   bool trainable = true;  // stages freeze some
+
+  /// What the bf16 products of a linear layer take in the matrix's place.
+  struct Packed {
+    PackedMatrix forward;   // W
+    PackedMatrix backward;  // W^T, for the gradient of the input
+  };
+  bool multiplies = false;       // a linear layer's weight
+  std::optional<Packed> packed;  // of the value at the last pack_products()
 
   /// The first extent and all others together: what products take. Convolution weights [C, 1, W] as [C, W].
   TensorView matrix() const;
@@ -48,6 +59,10 @@ class ParameterSet {
   std::int64_t elements() const;
 
   void clear_gradients();
+
+  /// From now on linear layers multiply in bf16, with the weights as they are now: to be called after every
+  /// change of the values. Does nothing where bf16_products_supported() is false.
+  void pack_products(Context& context);
 
   /// Every part's values under its name; views into this set.
   std::vector<NamedTensor> tensors() const;

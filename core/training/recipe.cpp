@@ -140,8 +140,8 @@ const char* goal_name(Goal goal) {
 Result<Recipe> parse_recipe(const std::string& text, const std::string& name) {
   TANDEM_TRY(const json document, parse_json_object(text, name));
   const Section top{document, name};
-  TANDEM_RETURN_IF_ERROR(
-      only(top, {"seed", "model", "mamba", "teacher", "corpus", "tokenizer", "stages", "checkpoint_every"}));
+  TANDEM_RETURN_IF_ERROR(only(top, {"seed", "model", "mamba", "teacher", "corpus", "tokenizer", "stages",
+                                    "checkpoint_every", "precision"}));
   const JsonFields fields = top.fields();
   Recipe recipe;
   recipe.json = text;
@@ -158,6 +158,9 @@ Result<Recipe> parse_recipe(const std::string& text, const std::string& name) {
   TANDEM_RETURN_IF_ERROR(read_tokenizer_settings(top, recipe));
   TANDEM_RETURN_IF_ERROR(read_stages(top, recipe));
   TANDEM_TRY(recipe.checkpoint_every, fields.integer("checkpoint_every", 1, kMost, recipe.checkpoint_every));
+  TANDEM_TRY(const std::string precision, fields.text("precision", "bf16"));
+  if (precision != "f32" && precision != "bf16") return fields.wrong("precision", R"("f32" or "bf16")");
+  recipe.precision = precision == "f32" ? Precision::F32 : Precision::BF16;
   return recipe;
 }
 

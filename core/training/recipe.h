@@ -34,6 +34,10 @@ struct Stage {
   AdamWSettings optimizer;
 };
 
+/// Of the matrix products of linear layers, forward and backward; all else is f32, as are the weights that
+/// AdamW changes and the sums inside a product.
+enum class Precision { F32, BF16 };
+
 struct Recipe {
   std::string json;  // as read
   std::uint64_t seed = 0;
@@ -45,7 +49,8 @@ struct Recipe {
   corpus::BpeOptions tokenizer;  // trained when there is no teacher, else the teacher's is used
   std::int64_t tokenizer_examples = 20000;
   std::vector<Stage> stages;
-  std::int64_t checkpoint_every = 100;  // updates
+  std::int64_t checkpoint_every = 100;    // updates
+  Precision precision = Precision::BF16;  // BF16 counts where the CPU has it (bf16_products_supported)
 };
 
 /// Errors: NotFound, Io; BadFormat (file, field, found, wanted).

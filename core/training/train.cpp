@@ -226,6 +226,7 @@ Result<TrainingUpdate> Run::update(const BatchSource& source) {
   done.steps = stage().schedule.steps;
   done.learning_rate = learning_rate(stage().schedule, position_.step);
   model_->parameters().clear_gradients();
+  if (recipe_.precision == Precision::BF16) model_->parameters().pack_products(context_);
   for (const Batch& batch : source.update(position_.step))
     done.loss += objective_->accumulate(context_, *model_, batch);
   Objective::Distances distances = objective_->take_distances();

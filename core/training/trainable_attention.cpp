@@ -5,16 +5,10 @@
 #include "core/models/attention_mixer.h"
 #include "kernels/ops/attention.h"
 #include "kernels/ops/attention_backward.h"
-#include "kernels/ops/linear_backward.h"
-#include "kernels/ops/matmul.h"
 #include "kernels/ops/rope.h"
 #include "kernels/ops/rope_backward.h"
 
 namespace tandem::training {
-
-void linear_forward(Context& context, TensorView x, TensorView weight, TensorView y) {
-  matmul(context, x, weight, true, y);
-}
 
 TrainableAttention::TrainableAttention(const ModelConfig& config, const std::string& prefix,
                                        ParameterSet& parameters)
@@ -37,9 +31,9 @@ TrainableAttention::Columns TrainableAttention::columns(const TensorView& qkv) c
 
 void TrainableAttention::forward(Context& context, const BatchShape& batch, TensorView u, TensorView out) {
   const std::int64_t rows = batch.rows();
-  const TensorView projected = projected_.get({rows, qkv_.value.shape()[0]});
+  const TensorView projected = projected_.get({rows, width()});
   const TensorView mixed = mixed_.get({rows, nheads_ * headdim_});
-  linear_forward(context, u, qkv_.matrix(), projected);
+  qkv_.forward(context, u, projected);
   positions_.resize(static_cast<std::size_t>(rows));
   for (std::int64_t i = 0; i < rows; ++i)
     positions_[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i % batch.seqlen);
@@ -50,7 +44,7 @@ void TrainableAttention::forward(Context& context, const BatchShape& batch, Tens
   for (std::int64_t i = 0; i < rows; i += batch.seqlen)
     causal_attention(context, c.q.rows(i, batch.seqlen), c.k.rows(i, batch.seqlen), c.v.rows(i, batch.seqlen),
                      nheads_, nheads_kv_, scale, mixed.rows(i, batch.seqlen));
-  linear_forward(context, mixed, out_.matrix(), out);
+  out_.forward(context, mixed, out);
 }
 
 void TrainableAttention::backward(Context& context, const BatchShape& batch, TensorView u, TensorView d_out,
@@ -58,8 +52,8 @@ void TrainableAttention::backward(Context& context, const BatchShape& batch, Ten
   const std::int64_t rows = batch.rows();
   const std::int64_t n = batch.seqlen;
   const TensorView d_mixed = d_mixed_.get({rows, nheads_ * headdim_});
-  const TensorView d_projected = d_projected_.get({rows, qkv_.value.shape()[0]});
-  linear_backward(context, mixed_.get(d_mixed.shape()), out_.matrix(), d_out, d_mixed, out_.d_matrix());
+  const TensorView d_projected = d_projected_.get({rows, width()});
+  out_.backward(context, mixed_.get(d_mixed.shape()), d_out, d_mixed);
   const Columns c = columns(projected_.get(d_projected.shape()));
   const Columns d = columns(d_projected);
   const float scale = 1.0F / std::sqrt(static_cast<float>(headdim_));
@@ -68,7 +62,7 @@ void TrainableAttention::backward(Context& context, const BatchShape& batch, Ten
                               nheads_, nheads_kv_, scale, d.q.rows(i, n), d.k.rows(i, n), d.v.rows(i, n));
   rope_backward(context, d_projected.columns(0, (nheads_ + nheads_kv_) * headdim_), nheads_ + nheads_kv_,
                 positions_, frequencies_);
-  linear_backward(context, u, qkv_.matrix(), d_projected, d_u, qkv_.d_matrix());
+  qkv_.backward(context, u, d_projected, d_u);
 }
 
 }  // namespace tandem::training

@@ -6,6 +6,7 @@
 
 #include "core/checkpoint/model_config.h"
 #include "core/training/parameter.h"
+#include "core/training/trainable_linear.h"
 #include "core/training/trainable_mixer.h"
 
 namespace tandem::training {
@@ -24,12 +25,12 @@ class TrainableAttention final : public TrainableMixer {
     TensorView q, k, v;
   };
   Columns columns(const TensorView& qkv) const;
+  std::int64_t width() const { return (nheads_ + 2 * nheads_kv_) * headdim_; }  // of the projection
 
   std::int64_t nheads_, nheads_kv_, headdim_;
   std::vector<float> frequencies_;
   std::vector<std::int32_t> positions_;  // of every row
-  Parameter& qkv_;
-  Parameter& out_;
+  TrainableLinear qkv_, out_;
   Activation projected_, mixed_, d_projected_, d_mixed_;
 };
 

@@ -18,17 +18,15 @@ struct BatchShape {
 /// Memory for an activation that lives until the next batch; grows when it must.
 class Activation {
  public:
-  TensorView get(Shape shape) {
-    if (memory_.elements() < shape.elements()) memory_ = Tensor::uninitialized({shape.elements()});
-    return {memory_.f32(), shape};
+  TensorView get(Shape shape, DType dtype = DType::F32) {
+    const std::int64_t floats = (shape.elements() * element_bytes(dtype) + 3) / 4;
+    if (memory_.elements() < floats) memory_ = Tensor::uninitialized({floats});
+    return {memory_.data(), dtype, shape};
   }
 
  private:
   Tensor memory_;
 };
-
-/// y = x W^T
-void linear_forward(Context& context, TensorView x, TensorView weight, TensorView y);
 
 /// Confined: forward and backward alternate on one thread. Gradients of parameters are added to.
 class TrainableMixer {

@@ -8,7 +8,6 @@
 #include "kernels/ops/activation.h"
 #include "kernels/ops/activation_backward.h"
 #include "kernels/ops/embedding.h"
-#include "kernels/ops/linear_backward.h"
 #include "kernels/ops/norm.h"
 #include "kernels/ops/norm_backward.h"
 
@@ -46,23 +45,25 @@ TrainableModel::TrainableModel(const ModelConfig& config) : config_(config) {
   embedding_ = &parameters_.add({{names.embedding, {config.vocab_size, config.d_model}}}, true);
   for (std::int64_t l = 0; l < config.n_layers; ++l) layers_.push_back(make_layer(l));
   final_norm_ = &parameters_.add({{names.final_norm, {config.d_model}}}, false);
-  head_ = config.tied_embeddings
-              ? embedding_
-              : &parameters_.add({{"lm_head.weight", {config.vocab_size, config.d_model}}}, true);
+  head_.emplace(config.tied_embeddings
+                    ? *embedding_
+                    : parameters_.add({{"lm_head.weight", {config.vocab_size, config.d_model}}}, true));
 }
 
 TrainableModel::Layer TrainableModel::make_layer(std::int64_t index) {
   const std::string prefix = names_of(config_.family).layers + std::to_string(index) + ".";
-  Layer layer;
-  layer.input_norm = &parameters_.add({{prefix + "input_layernorm.weight", {config_.d_model}}}, false);
-  layer.mixer = make_mixer(config_, index, prefix, parameters_);
-  layer.post_norm =
-      &parameters_.add({{prefix + "post_attention_layernorm.weight", {config_.d_model}}}, false);
-  layer.gate_up = &parameters_.add({{prefix + "mlp.gate_proj.weight", {config_.d_ff, config_.d_model}},
-                                    {prefix + "mlp.up_proj.weight", {config_.d_ff, config_.d_model}}},
-                                   true);
-  layer.down = &parameters_.add({{prefix + "mlp.down_proj.weight", {config_.d_model, config_.d_ff}}}, true);
-  return layer;
+  const auto norm = [&](const char* name) {
+    return &parameters_.add({{prefix + name, {config_.d_model}}}, false);
+  };
+  const auto matrix = [&](std::vector<Parameter::Part> parts) -> Parameter& {
+    return parameters_.add(std::move(parts), true);
+  };
+  // Parameters are added in this order.
+  return {norm("input_layernorm.weight"), make_mixer(config_, index, prefix, parameters_),
+          norm("post_attention_layernorm.weight"),
+          TrainableLinear(matrix({{prefix + "mlp.gate_proj.weight", {config_.d_ff, config_.d_model}},
+                                  {prefix + "mlp.up_proj.weight", {config_.d_ff, config_.d_model}}})),
+          TrainableLinear(matrix({{prefix + "mlp.down_proj.weight", {config_.d_model, config_.d_ff}}}))};
 }
 
 void TrainableModel::initialize(RandomStream random) {
@@ -100,9 +101,9 @@ void TrainableModel::layer_forward(Context& context, Layer& layer, TensorView x,
   const TensorView narrow = layer.narrow.get({rows, config_.d_ff});
   copy(x, layer.middle.get(x.shape()));
   rms_norm(context, x, layer.post_norm->value, config_.block_norm_eps, middle_normed);
-  linear_forward(context, middle_normed, layer.gate_up->matrix(), wide);
+  layer.gate_up.forward(context, middle_normed, wide);
   swiglu(context, wide.columns(0, config_.d_ff), wide.columns(config_.d_ff, config_.d_ff), narrow);
-  linear_forward(context, narrow, layer.down->matrix(), scratch);
+  layer.down.forward(context, narrow, scratch);
   add(context, scratch, x);
 }
 
@@ -119,7 +120,7 @@ TensorView TrainableModel::forward(Context& context, const BatchShape& batch,
   const TensorView normed = last_normed_.get(shape);
   rms_norm(context, x, final_norm_->value, config_.norm_eps, normed);
   const TensorView logits = logits_.get({batch.rows(), config_.vocab_size});
-  linear_forward(context, normed, head_->matrix(), logits);
+  head_->forward(context, normed, logits);
   return logits;
 }
 
@@ -131,12 +132,10 @@ void TrainableModel::layer_backward(Context& context, Layer& layer, TensorView d
   const TensorView wide = layer.wide.get({rows, 2 * d_ff});
   const TensorView d_wide = d_wide_.get(wide.shape());
   const TensorView d_narrow = d_narrow_.get({rows, d_ff});
-  linear_backward(context, layer.narrow.get(d_narrow.shape()), layer.down->matrix(), d_x, d_narrow,
-                  layer.down->d_matrix());
+  layer.down.backward(context, layer.narrow.get(d_narrow.shape()), d_x, d_narrow);
   swiglu_backward(context, wide.columns(0, d_ff), wide.columns(d_ff, d_ff), d_narrow, d_wide.columns(0, d_ff),
                   d_wide.columns(d_ff, d_ff));
-  linear_backward(context, layer.middle_normed.get(d_x.shape()), layer.gate_up->matrix(), d_wide, d_normed,
-                  layer.gate_up->d_matrix());
+  layer.gate_up.backward(context, layer.middle_normed.get(d_x.shape()), d_wide, d_normed);
   rms_norm_backward(context, layer.middle.get(d_x.shape()), layer.post_norm->value, config_.block_norm_eps,
                     d_normed, scratch, layer.post_norm->gradient);
   add(context, scratch, d_x);
@@ -151,7 +150,7 @@ void TrainableModel::backward(Context& context, TensorView d_logits) {
   const Shape shape = {batch_.rows(), config_.d_model};
   const TensorView d_x = d_x_.get(shape);
   const TensorView d_normed = d_normed_.get(shape);
-  linear_backward(context, last_normed_.get(shape), head_->matrix(), d_logits, d_normed, head_->d_matrix());
+  head_->backward(context, last_normed_.get(shape), d_logits, d_normed);
   rms_norm_backward(context, x_.get(shape), final_norm_->value, config_.norm_eps, d_normed, d_x,
                     final_norm_->gradient);
   for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer)

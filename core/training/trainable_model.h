@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "core/base/result.h"
 #include "core/checkpoint/model_config.h"
 #include "core/training/parameter.h"
+#include "core/training/trainable_linear.h"
 #include "core/training/trainable_mixer.h"
 
 namespace tandem::training {
@@ -45,12 +47,12 @@ class TrainableModel {
 
  private:
   struct Layer {
-    Parameter* input_norm = nullptr;
+    Parameter* input_norm;
     std::unique_ptr<TrainableMixer> mixer;
-    Parameter* post_norm = nullptr;
-    Parameter* gate_up = nullptr;  // [2F, C]
-    Parameter* down = nullptr;     // [C, F]
-    Activation x, normed, middle, middle_normed, wide, narrow;
+    Parameter* post_norm;
+    TrainableLinear gate_up;  // [2F, C]
+    TrainableLinear down;     // [C, F]
+    Activation x{}, normed{}, middle{}, middle_normed{}, wide{}, narrow{};
   };
   Layer make_layer(std::int64_t index);
   void layer_forward(Context& context, Layer& layer, TensorView x, TensorView scratch);
@@ -62,7 +64,7 @@ class TrainableModel {
   Parameter* embedding_ = nullptr;
   std::vector<Layer> layers_;
   Parameter* final_norm_ = nullptr;
-  Parameter* head_ = nullptr;  // the embedding when tied
+  std::optional<TrainableLinear> head_;  // of the embedding when tied
 
   BatchShape batch_;
   std::vector<std::int32_t> ids_;

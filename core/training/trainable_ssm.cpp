@@ -5,7 +5,6 @@
 #include "kernels/ops/activation.h"
 #include "kernels/ops/activation_backward.h"
 #include "kernels/ops/causal_conv_backward.h"
-#include "kernels/ops/linear_backward.h"
 #include "kernels/ops/norm.h"
 #include "kernels/ops/norm_backward.h"
 #include "kernels/ops/ssd.h"
@@ -36,7 +35,9 @@ TrainableSsm::TrainableSsm(const ModelConfig& config, const SsmMixer::Layout& la
       skip(parameters.add({{prefix + "D", {layout.nheads}}}, false)),
       out_proj(parameters.add({{prefix + "out_proj.weight", {config.d_model, layout.inner()}}}, true)),
       layout_(layout),
-      conv_activation_(activation) {}
+      conv_activation_(activation),
+      in_(in_proj),
+      out_(out_proj) {}
 
 TensorView TrainableSsm::conv_columns(const TensorView& projected) const {
   return projected.columns(layout_.conv_begin, layout_.conv_width());
@@ -85,7 +86,7 @@ SsdGradients TrainableSsm::gradients(const Pass& pass, std::int64_t begin, std::
 
 void TrainableSsm::project(Context& context, const BatchShape& batch, TensorView u) {
   const Pass p = pass(batch.rows());
-  linear_forward(context, u, in_proj.matrix(), p.projected);
+  in_.forward(context, u, p.projected);
   const ScratchScope scope(context);
   const TensorView window =
       context.scratch_tensor({conv_weight.matrix().extent(1) - 1, layout_.conv_width()});
@@ -106,7 +107,7 @@ void TrainableSsm::project_backward(Context& context, const BatchShape& batch, T
                          conv_bias.value, conv_activation_, d.convolved.rows(i, batch.seqlen),
                          conv_columns(d.projected).rows(i, batch.seqlen), conv_weight.d_matrix(),
                          conv_bias.gradient);
-  linear_backward(context, u, in_proj.matrix(), d.projected, d_u, in_proj.d_matrix());
+  in_.backward(context, u, d.projected, d_u);
 }
 
 void TrainableSsm::forward(Context& context, const BatchShape& batch, TensorView u, TensorView out) {
@@ -121,7 +122,7 @@ void TrainableSsm::forward(Context& context, const BatchShape& batch, TensorView
     ssd_scan(context, operands(p, i, batch.seqlen), state, chunk_, mixed.rows(i, batch.seqlen));
   }
   gate(context, mixed, gate_columns(p.projected), gated);
-  linear_forward(context, gated, out_proj.matrix(), out);
+  out_.forward(context, gated, out);
 }
 
 void TrainableSsm::backward(Context& context, const BatchShape& batch, TensorView u, TensorView d_out,
@@ -130,7 +131,7 @@ void TrainableSsm::backward(Context& context, const BatchShape& batch, TensorVie
   const Pass d = d_pass(batch.rows());
   const TensorView mixed = mixed_.get({batch.rows(), layout_.inner()});
   const TensorView d_mixed = d_mixed_.get(mixed.shape());
-  linear_backward(context, gated_.get(mixed.shape()), out_proj.matrix(), d_out, d_mixed, out_proj.d_matrix());
+  out_.backward(context, gated_.get(mixed.shape()), d_out, d_mixed);
   gate_backward(context, mixed, gate_columns(p.projected), d_mixed, d_mixed, gate_columns(d.projected));
   for (std::int64_t i = 0; i < batch.rows(); i += batch.seqlen)
     ssd_scan_backward(context, operands(p, i, batch.seqlen), {}, chunk_, d_mixed.rows(i, batch.seqlen), {},

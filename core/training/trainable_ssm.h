@@ -7,6 +7,7 @@
 #include "core/checkpoint/model_config.h"
 #include "core/models/ssm_mixer.h"
 #include "core/training/parameter.h"
+#include "core/training/trainable_linear.h"
 #include "core/training/trainable_mixer.h"
 #include "kernels/ops/ssd_backward.h"
 
@@ -66,6 +67,7 @@ class TrainableSsm : public TrainableMixer {
   SsmMixer::Layout layout_;
   ConvActivation conv_activation_;
   std::int64_t chunk_ = 64;
+  TrainableLinear in_, out_;
   Activation projected_, convolved_, dt_, log_decay_, mixed_, gated_;
   Activation d_projected_, d_convolved_, d_dt_, d_log_decay_, d_mixed_;
 };

@@ -3,6 +3,7 @@
 
 #include "kernels/base/context.h"
 #include "kernels/base/tensor_view.h"
+#include "kernels/ops/matmul.h"
 
 namespace tandem {
 
@@ -10,5 +11,10 @@ namespace tandem {
 /// d_y [M, out]; rows may be strided. An empty d_x or d_weight is left out. f32 throughout.
 void linear_backward(Context& context, TensorView x, TensorView weight, TensorView d_y, TensorView d_x,
                      TensorView d_weight);
+
+/// The same with products in bf16 that accumulate in f32: x bf16 and contiguous, `weight` W^T packed
+/// (PackedMatrix::pack_whole); d_y, d_x and d_weight f32.
+void linear_backward(Context& context, TensorView x, const PackedMatrix& weight, TensorView d_y,
+                     TensorView d_x, TensorView d_weight);
 
 }  // namespace tandem

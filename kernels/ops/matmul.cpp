@@ -22,7 +22,8 @@ constexpr std::int64_t kPanelBytes = 512 * 1024;  // of f32 weights: half an L2 
 constexpr std::int64_t kPanelStep = 64;           // columns of the widest block oneDNN packs
 constexpr std::int64_t kRowBlock = 128;
 constexpr std::int64_t kRowStep = 8;
-constexpr std::int64_t kPlanRows = 64;  // the packed layout is the one chosen for this many rows
+constexpr std::int64_t kTransposedStep = 32;  // columns of a matrix that is multiplied as its transpose
+constexpr std::int64_t kPlanRows = 64;        // the packed layout is the one chosen for this many rows
 constexpr double kFlopsPerNs = 150;
 constexpr double kBytesPerNs = 20;
 
@@ -56,13 +57,17 @@ struct ProductShape {
   std::int64_t out = 0;
   DType dtype = DType::F32;
   bool accumulate = false;
+  std::int64_t transposed_stride = 0;  // of x given as its transpose [in, rows]; 0: as itself, dense
   auto operator<=>(const ProductShape&) const = default;
 };
 
-// x and y dense: with rows further apart oneDNN falls back to its slow reference loops.
+// y dense, and x as well unless transposed: with rows further apart oneDNN falls back to its slow reference
+// loops.
 dnnl::matmul::primitive_desc plan(const ProductShape& shape, const memory::desc& weight) {
   this_threads_stream();  // one OpenMP thread
-  const memory::desc x({shape.rows, shape.in}, dnnl_type(shape.dtype), memory::format_tag::ab);
+  const memory::dims strides =
+      shape.transposed_stride > 0 ? memory::dims{1, shape.transposed_stride} : memory::dims{shape.in, 1};
+  const memory::desc x({shape.rows, shape.in}, dnnl_type(shape.dtype), strides);
   const memory::desc y({shape.rows, shape.out}, memory::data_type::f32, memory::format_tag::ab);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);  // the library's own is not thread-safe
@@ -121,14 +126,16 @@ std::int64_t panel_width(std::int64_t out, std::int64_t in) {
   return std::min(out, std::max(fitting, kPanelStep));
 }
 
-Panel pack_panel(const TensorView& weight, std::int64_t begin, std::int64_t width, DType type) {
-  const std::int64_t in = weight.extent(1);
+// `weight` are the panel's rows of W; or, transposed, all of a W [in, width].
+Panel pack_panel(const TensorView& weight, bool transposed, std::int64_t begin, DType type) {
+  const std::int64_t in = weight.extent(transposed ? 0 : 1);
+  const std::int64_t width = weight.extent(transposed ? 1 : 0);
   const memory::desc any({in, width}, dnnl_type(type), memory::format_tag::any);
   const memory::desc packed = plan({kPlanRows, in, width, type}, any).weights_desc();
-  const memory::desc plain({in, width}, dnnl_type(weight.dtype()), memory::dims{1, in});
+  const memory::desc plain({in, width}, dnnl_type(weight.dtype()),
+                           transposed ? memory::dims{width, 1} : memory::dims{1, in});
   Panel panel{begin, width, memory(packed, engine())};
-  memory from(plain, engine(),
-              static_cast<char*>(weight.data()) + begin * in * element_bytes(weight.dtype()));
+  memory from(plain, engine(), weight.data());
   dnnl::stream& stream = this_threads_stream();
   dnnl::reorder(from, panel.packed).execute(stream, from, panel.packed);
   stream.wait();
@@ -167,26 +174,40 @@ PackedMatrix::~PackedMatrix() = default;
 PackedMatrix::PackedMatrix(PackedMatrix&&) noexcept = default;
 PackedMatrix& PackedMatrix::operator=(PackedMatrix&&) noexcept = default;
 
-PackedMatrix PackedMatrix::pack(Context& context, TensorView weight, DType type) {
+PackedMatrix PackedMatrix::empty(const TensorView& weight, bool transposed, DType type) {
   TANDEM_CHECK(weight.rank() == 2 && weight.contiguous() &&
                    (weight.dtype() == DType::F32 || weight.dtype() == DType::BF16),
                std::string("pack: a contiguous F32 or BF16 matrix, not ") + dtype_name(weight.dtype()) + " " +
                    weight.shape().str());
   PackedMatrix result;
   State& state = *result.state_;
-  state.out = weight.extent(0);
-  state.in = weight.extent(1);
+  state.out = weight.extent(transposed ? 1 : 0);
+  state.in = weight.extent(transposed ? 0 : 1);
   state.dtype = type == DType::BF16 && bf16_products_supported() ? DType::BF16 : DType::F32;
-  if (state.out == 0 || state.in == 0) return result;
+  return result;
+}
+
+PackedMatrix PackedMatrix::pack(Context& context, TensorView weight, DType type) {
+  PackedMatrix result = empty(weight, false, type);
+  State& state = *result.state_;
+  if (weight.elements() == 0) return result;
   const std::int64_t width = panel_width(state.out, state.in);
   state.panels.resize(static_cast<std::size_t>((state.out + width - 1) / width));
   parallel_over(context, static_cast<std::int64_t>(state.panels.size()),
                 static_cast<double>(width * state.in), [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
+                    const TensorView rows = weight.rows(i * width, std::min(width, state.out - i * width));
                     state.panels[static_cast<std::size_t>(i)] =
-                        pack_panel(weight, i * width, std::min(width, state.out - i * width), state.dtype);
+                        pack_panel(rows, false, i * width, state.dtype);
                   }
                 });
+  return result;
+}
+
+PackedMatrix PackedMatrix::pack_whole(TensorView weight, bool transposed, DType type) {
+  PackedMatrix result = empty(weight, transposed, type);
+  if (weight.elements() > 0)
+    result.state_->panels.push_back(pack_panel(weight, transposed, 0, result.state_->dtype));
   return result;
 }
 
@@ -219,19 +240,16 @@ namespace {
 const char* dense_input(Context& context, const TensorView& x, DType dtype) {
   const std::int64_t in = x.extent(1);
   const bool dense = x.extent(0) == 1 || x.stride(0) == in;
-  if (dtype == DType::F32 && dense) return reinterpret_cast<const char*>(x.f32());
+  if (dtype == x.dtype() && dense) return static_cast<const char*>(x.data());
   float* copy = context.scratch(x.elements());
-  auto* narrowed = reinterpret_cast<BFloat16*>(copy);
-  parallel_over(context, x.extent(0), 0.1 * static_cast<double>(in),
-                [&](std::int64_t begin, std::int64_t end) {
-                  for (std::int64_t i = begin; i < end; ++i) {
-                    if (dtype == DType::F32) {
-                      std::copy_n(x.row(i), in, copy + i * in);
-                    } else {
-                      narrow(x.row(i), narrowed + i * in, in);
-                    }
-                  }
-                });
+  if (dtype == DType::BF16) {
+    narrow(context, x, TensorView(copy, DType::BF16, x.shape()));
+  } else {
+    parallel_over(context, x.extent(0), 0.1 * static_cast<double>(in),
+                  [&](std::int64_t begin, std::int64_t end) {
+                    for (std::int64_t i = begin; i < end; ++i) std::copy_n(x.row(i), in, copy + i * in);
+                  });
+  }
   return reinterpret_cast<const char*>(copy);
 }
 
@@ -306,6 +324,20 @@ void linear(Context& context, TensorView x, const PackedMatrix& weight, TensorVi
                 });
 }
 
+namespace {
+
+// c = or += a^T b in bf16; b as it lies.
+void multiply_transposed(const TensorView& a, const TensorView& b, const TensorView& c, bool accumulate) {
+  TANDEM_CHECK(bf16_products_supported() && b.contiguous() && c.contiguous(),
+               "matmul_transposed: bf16 with strided b " + b.shape().str() + " or c " + c.shape().str());
+  const memory::desc plain({b.extent(0), b.extent(1)}, memory::data_type::bf16, memory::format_tag::ab);
+  const memory weight(plain, engine(), b.data());
+  product({c.extent(0), a.extent(0), c.extent(1), DType::BF16, accumulate, a.stride(0)}, weight)
+      .run(a.data(), weight, c.f32());
+}
+
+}  // namespace
+
 void matmul_here(TensorView a, TensorView b, bool transpose_b, TensorView c, float alpha, bool accumulate) {
   check_matmul(a, b, transpose_b, c);
   if (c.elements() == 0) return;
@@ -337,12 +369,16 @@ void matmul(Context& context, TensorView a, TensorView b, bool transpose_b, Tens
 
 void matmul_transposed_here(TensorView a, TensorView b, TensorView c, bool accumulate) {
   TANDEM_CHECK(
-      a.rank() == 2 && b.rank() == 2 && a.extent(0) == b.extent(0) &&
+      a.rank() == 2 && b.rank() == 2 && a.extent(0) == b.extent(0) && a.dtype() == b.dtype() &&
           (c.shape() == Shape{a.extent(1), b.extent(1)}),
       "matmul_transposed: a " + a.shape().str() + "^T, b " + b.shape().str() + ", c " + c.shape().str());
   if (c.elements() == 0) return;
   if (a.extent(0) == 0) {
     if (!accumulate) zero(c);
+    return;
+  }
+  if (a.dtype() == DType::BF16) {
+    multiply_transposed(a, b, c, accumulate);
     return;
   }
   this_threads_stream();  // one OpenMP thread
@@ -355,7 +391,9 @@ void matmul_transposed_here(TensorView a, TensorView b, TensorView c, bool accum
 void matmul_transposed(Context& context, TensorView a, TensorView b, TensorView c, bool accumulate) {
   const std::int64_t rows = c.extent(0);
   const double total_ns = product_ns(rows, a.extent(0), c.extent(1), 4 * b.elements());
-  const std::int64_t block = row_block(rows, 1, context.threads());
+  // One block per thread: each reads all of b.
+  const std::int64_t share = (rows + context.threads() - 1) / context.threads();
+  const std::int64_t block = std::max<std::int64_t>(1, round_up(share, kTransposedStep));
   const std::int64_t blocks = (rows + block - 1) / block;
   parallel_over(context, blocks, total_ns / static_cast<double>(std::max<std::int64_t>(blocks, 1)),
                 [&](std::int64_t begin, std::int64_t end) {

@@ -21,6 +21,9 @@ class PackedMatrix {
   /// @param weight [out, in] f32 or bf16, contiguous.
   /// @param type F32, or BF16 where bf16_products_supported(); otherwise F32 is used whatever is asked.
   static PackedMatrix pack(Context& context, TensorView weight, DType type);
+  /// For batches of many rows, as in training: one panel, whose products go straight into a dense y. With
+  /// `transposed` it is W^T that is packed, for y [M, in] = x [M, out] W. On the calling thread.
+  static PackedMatrix pack_whole(TensorView weight, bool transposed, DType type);
 
   std::int64_t out() const;
   std::int64_t in() const;
@@ -31,14 +34,17 @@ class PackedMatrix {
   const State& state() const { return *state_; }
 
  private:
+  static PackedMatrix empty(const TensorView& weight, bool transposed, DType type);
+
   std::unique_ptr<State> state_;
 };
 
 /// True where the CPU multiplies bf16 natively (AVX512-BF16 or AMX).
 bool bf16_products_supported();
 
-/// y [M, out] = x [M, in] W^T, or y += with `accumulate`. x, y f32, rows may be strided; y must not alias x.
-/// Threads of the context share columns of W when M is small, rows of x when M is large.
+/// y [M, out] = x [M, in] W^T, or y += with `accumulate`. y f32; x f32, or bf16 when the weight is; rows may
+/// be strided; y must not alias x. Threads of the context share columns of W when M is small, rows of x when
+/// M is large.
 void linear(Context& context, TensorView x, const PackedMatrix& weight, TensorView y,
             bool accumulate = false);
 
@@ -52,7 +58,7 @@ void matmul_here(TensorView a, TensorView b, bool transpose_b, TensorView c, flo
                  bool accumulate = false);
 
 /// c [M, N] = a^T b with a [K, M], b [K, N] (the gradient of a weight); c += with `accumulate`. All f32, rows
-/// may be strided.
+/// may be strided; or a and b bf16 where bf16_products_supported(), and c f32 and dense.
 void matmul_transposed(Context& context, TensorView a, TensorView b, TensorView c, bool accumulate = false);
 
 /// matmul_transposed on the calling thread alone, for the chunks of a parallel loop.

@@ -1,5 +1,7 @@
 #include "kernels/ops/narrow.h"
 
+#include "kernels/base/parallel.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/ops/narrow.cpp"
 #include <hwy/foreach_target.h>
@@ -37,6 +39,17 @@ HWY_EXPORT(narrow_row);
 
 void narrow(const float* from, BFloat16* to, std::int64_t count) {
   HWY_DYNAMIC_DISPATCH(narrow_row)(from, to, static_cast<std::size_t>(count));
+}
+
+void narrow(Context& context, TensorView x, TensorView y) {
+  TANDEM_CHECK(x.rank() == 2 && x.shape() == y.shape() && y.dtype() == DType::BF16 && y.contiguous(),
+               "narrow: x " + x.shape().str() + " to " + dtype_name(y.dtype()) + " " + y.shape().str());
+  const std::int64_t width = x.extent(1);
+  auto* to = static_cast<BFloat16*>(y.data());
+  parallel_over(context, x.extent(0), 0.1 * static_cast<double>(width),
+                [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t i = begin; i < end; ++i) narrow(x.row(i), to + i * width, width);
+                });
 }
 
 }  // namespace tandem

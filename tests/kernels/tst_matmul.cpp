@@ -87,6 +87,65 @@ class TestMatmul : public QObject {
     }
   }
 
+  void whole_panels_serve_both_directions_data() { linear_equals_reference_data(); }
+  void whole_panels_serve_both_directions() {
+    QFETCH(int, rows);
+    QFETCH(int, in);
+    QFETCH(int, out);
+    QFETCH(int, threads);
+    Context context(threads);
+    Array w = Array::random(Shape{out, in}, 2);
+    for (const DType type : {DType::F32, DType::BF16}) {
+      for (const bool transposed : {false, true}) {
+        const PackedMatrix packed = PackedMatrix::pack_whole(w, transposed, type);
+        QCOMPARE(packed.out(), transposed ? in : out);
+        QCOMPARE(packed.in(), transposed ? out : in);
+        Array x = Array::random(Shape{rows, packed.in()}, 1);
+        Array y = Array::padded(rows, packed.out(), 5, 3);
+        const auto want = product(x, w, !transposed, 1.0, nullptr);
+        linear(context, x, packed, y);
+        QCOMPARE(difference(y, want, type == DType::F32 ? kF32 : kBf16), QString());
+        if (packed.dtype() != DType::BF16) continue;
+        std::vector<BFloat16> narrowed(x.data().size());
+        const TensorView x_bf16(narrowed.data(), DType::BF16, x.view().shape());
+        narrow(context, x, x_bf16);
+        Array again = Array::padded(rows, packed.out(), 5, 3);
+        linear(context, x_bf16, packed, again);
+        for (std::int64_t i = 0; i < rows; ++i)  // x may come narrowed: the same bits
+          QVERIFY(std::equal(y.view().row(i), y.view().row(i) + packed.out(), again.view().row(i)));
+      }
+    }
+  }
+
+  void bf16_gradient_of_a_weight_data() { linear_equals_reference_data(); }
+  void bf16_gradient_of_a_weight() {
+    if (!bf16_products_supported()) QSKIP("this processor has no bf16 products");
+    QFETCH(int, rows);
+    QFETCH(int, in);
+    QFETCH(int, out);
+    QFETCH(int, threads);
+    Context context(threads);
+    // Factors that bf16 holds exactly leave only the sums' rounding, which is f32's.
+    const auto rounded = [](Array array) {
+      for (float& value : array.data()) value = to_float(to_bfloat16(value));
+      return array;
+    };
+    Array d_y = rounded(Array::padded(rows, out, 2, 1));
+    Array d_y_transposed(Shape{out, rows});
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t j = 0; j < out; ++j) d_y_transposed.view().row(j)[i] = d_y.view().row(i)[j];
+    Array x = rounded(Array::random(Shape{rows, in}, 2));
+    std::vector<BFloat16> narrowed(static_cast<std::size_t>(rows * (in + out)));
+    const TensorView x_bf16(narrowed.data(), DType::BF16, Shape{rows, in});
+    const TensorView d_y_bf16(narrowed.data() + rows * in, DType::BF16, Shape{rows, out});
+    narrow(context, x, x_bf16);
+    narrow(context, d_y, d_y_bf16);
+    Array d_w = Array::random(Shape{out, in}, 3);
+    const auto want = product(d_y_transposed, x, false, 1.0, &d_w);
+    matmul_transposed(context, d_y_bf16, x_bf16, d_w, true);
+    QCOMPARE(difference(d_w, want, kF32), QString());
+  }
+
   void narrow_rounds_as_the_scalar_conversion() {
     Array values = Array::random(Shape{1000}, 1, 1e3F);
     const float special[] = {0.0F,

@@ -22,7 +22,7 @@ const QByteArray kGood = R"({
     {"goal": "logits", "sequences": 4, "tokens": 32, "accumulate": 3,
      "schedule": {"peak": 0.002, "steps": 20},
      "optimizer": {"beta1": 0.8, "weight_decay": 0.1, "clip": 0}}],
-  "checkpoint_every": 5})";
+  "checkpoint_every": 5, "precision": "f32"})";
 
 }  // namespace
 
@@ -42,6 +42,7 @@ class TestRecipe : public QObject {
     QCOMPARE(recipe->corpus.direct_share, 0.5);
     QCOMPARE(recipe->prompt_weight, 0.2);
     QCOMPARE(recipe->checkpoint_every, std::int64_t{5});
+    QVERIFY(recipe->precision == Precision::F32);
     QCOMPARE(recipe->stages.size(), std::size_t{2});
     const Stage& first = recipe->stages[0];
     QVERIFY(first.goal == Goal::Matrices && first.schedule.kind == ScheduleKind::Wsd);
@@ -79,6 +80,7 @@ class TestRecipe : public QObject {
     row("share above one", "\"direct_share\": 0.5", "\"direct_share\": 1.5", "direct_share");
     row("no sequences", "\"sequences\": 4", "\"sequences\": 0", "stages[1]");
     row("warm-up longer than the stage", "\"warmup\": 2", "\"warmup\": 11", "warmup");
+    row("unknown precision", "\"f32\"", "\"f16\"", "precision");
     row("text for a number", "\"seed\": 7", "\"seed\": \"7\"", "seed");
   }
   void names_what_is_wrong() {

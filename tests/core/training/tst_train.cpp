@@ -11,6 +11,7 @@
 #include "core/training/log.h"
 #include "core/training/probe.h"
 #include "core/training/train.h"
+#include "kernels/ops/matmul.h"
 
 using namespace tandem;
 using namespace tandem::training;
@@ -190,6 +191,18 @@ class TestTrain : public QObject {
     const auto wrong = read_log(m_folder.path().toStdString(), recipe);
     QVERIFY(!wrong.ok());
     QVERIFY(wrong.error().message.find("line 2: 'stage' is 7") != std::string::npos);
+  }
+
+  void precisions_learn_alike() {
+    std::vector<double> last;
+    for (const Precision precision : {Precision::F32, Precision::BF16}) {
+      Recipe recipe = recipe_of(kLlama, "", {stage_text("tokens", 8, 40, 1e-2)});
+      recipe.precision = precision;
+      QVERIFY(run(recipe, path(precision == Precision::F32 ? "f32" : "bf16")).ok());
+      last.push_back(m_updates.back().loss);
+    }
+    QVERIFY2(std::abs(last[0] - last[1]) < 0.05, qPrintable(QString("%1 and %2").arg(last[0]).arg(last[1])));
+    QCOMPARE(last[0] != last[1], bf16_products_supported());
   }
 
   void a_stopped_run_resumes_bit_for_bit() {

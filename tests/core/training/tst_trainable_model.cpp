@@ -161,6 +161,31 @@ class TestTrainableModel : public QObject {
     for (Parameter& parameter : model->parameters().all()) QCOMPARE(norm(parameter.gradient), 0.0);
   }
 
+  void bf16_gradients_agree_with_f32_data() { add_families(); }
+  void bf16_gradients_agree_with_f32() {
+    if (!bf16_products_supported()) QSKIP("this processor has no bf16 products");
+    QFETCH(ModelFamily, family);
+    const auto model = random_model(family);
+    CrossEntropy problem(*model);
+    const double loss = problem.loss(true);
+    std::vector<Tensor> exact;
+    for (Parameter& parameter : model->parameters().all()) exact.push_back(parameter.gradient.clone());
+    model->parameters().clear_gradients();
+    model->parameters().pack_products(problem.context);
+    const double rounded_loss = problem.loss(true);
+    QVERIFY(rounded_loss != loss);
+    QVERIFY2(std::abs(rounded_loss / loss - 1) < 0.01, qPrintable(QString::number(rounded_loss / loss - 1)));
+    std::size_t p = 0;
+    for (const Parameter& parameter : model->parameters().all()) {
+      const double length = norm(exact[p]);
+      for (std::int64_t i = 0; i < exact[p].elements(); ++i) exact[p].f32()[i] -= parameter.gradient.f32()[i];
+      const double error = norm(exact[p++]) / length;
+      // Factors are rounded to 8 bits, 2^-9 each; a dozen products lie between the loss and the first layer.
+      QVERIFY2(error < 0.03,
+               qPrintable(QString("%1: %2").arg(parameter.parts.front().name.c_str()).arg(error)));
+    }
+  }
+
   void initial_weights_have_their_spread() {
     TrainableModel model(test::tiny_config(ModelFamily::Llama));
     model.initialize(RandomStream(3, 4));
