@@ -40,7 +40,7 @@ class CommandLine {
         QStringLiteral("A transformer teacher and its state-space student, side by side."));
     m_parser.addOptions({m_view, m_theme, m_screenshot, m_size, m_scale, m_session, m_teacher, m_student});
     m_parser.addPositionalArgument(QStringLiteral("path"),
-                                   QStringLiteral("A session, a model folder or a problem file."),
+                                   QStringLiteral("A session, a model or a problem file."),
                                    QStringLiteral("[path]"));
   }
 
@@ -102,7 +102,7 @@ class CommandLine {
     if (paths.isEmpty()) return {};
     m_options.path = paths.front();
     if (fileKind(m_options.path) == FileKind::Unknown || !QFileInfo::exists(m_options.path)) {
-      return usage(QStringLiteral("%1 is no session, model folder or problem file").arg(m_options.path));
+      return usage(QStringLiteral("%1 is no session, model or problem file").arg(m_options.path));
     }
     return {};
   }

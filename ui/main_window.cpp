@@ -159,7 +159,8 @@ void MainWindow::openPath(const QString& path) {
   }
   m_message->tell(
       MessageBar::Kind::Problem,
-      tr("%1 is no session (.tandem), model folder (with config.json) or problem file (.jsonl, .csv)")
+      tr("%1 is no session (.tandem), model (a folder with config.json, .safetensors or .gguf) or problem "
+         "file (.jsonl, .csv)")
           .arg(path));
 }
 
@@ -271,7 +272,7 @@ void MainWindow::refreshModels() {
 void MainWindow::chooseModel(Side side, int item) {
   const QString path = m_models[static_cast<int>(side)]->itemData(item).toString();
   refreshModels();  // until it is loaded, the box shows what is
-  if (path.isEmpty()) return openModelFolder(side);
+  if (path.isEmpty()) return openModelFile(side);
   m_workspace.openModels(side == Side::Teacher ? path : QString(), side == Side::Student ? path : QString());
 }
 

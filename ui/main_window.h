@@ -57,7 +57,7 @@ class MainWindow : public QMainWindow {
   void refreshModels();
   void chooseModel(Side side, int item);
   void offerInterrupted(const QString& path);
-  void openModelFolder(Side side);
+  void openModelFile(Side side);
   void exportView();
   void exportAllPlots();
   void showShortcuts();

@@ -64,9 +64,9 @@ void MainWindow::buildFileMenu() {
   });
   menu->addSeparator();
   command(menu, QStringLiteral("openTeacher"), tr("Open &teacher model…"), {},
-          [this] { openModelFolder(Side::Teacher); });
+          [this] { openModelFile(Side::Teacher); });
   command(menu, QStringLiteral("openStudent"), tr("Open st&udent model…"), {},
-          [this] { openModelFolder(Side::Student); });
+          [this] { openModelFile(Side::Student); });
   command(menu, QStringLiteral("openProblems"), tr("Open &problem set…"), {}, [this] {
     const QString path =
         QFileDialog::getOpenFileName(this, tr("Open problem set"), QString(), tr("Problems (*.jsonl *.csv)"));
@@ -142,9 +142,11 @@ void MainWindow::buildHelpMenu() {
   command(menu, QStringLiteral("about"), tr("&About Tandem"), {}, [this] { showAbout(); });
 }
 
-void MainWindow::openModelFolder(Side side) {
-  const QString path = QFileDialog::getExistingDirectory(
-      this, tr("Open a %1 model: a folder with config.json and .safetensors files").arg(sideName(side)));
+void MainWindow::openModelFile(Side side) {
+  const QString path = QFileDialog::getOpenFileName(
+      this,
+      tr("Open a %1 model: a .gguf file, or config.json or .safetensors in its folder").arg(sideName(side)),
+      QString(), tr("Models (*.gguf *.safetensors config.json)"));
   if (path.isEmpty()) return;
   m_workspace.openModels(side == Side::Teacher ? path : QString(), side == Side::Student ? path : QString());
 }

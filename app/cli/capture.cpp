@@ -84,7 +84,7 @@ void addCaptureCommand(CLI::App& app, Action& action) {
   auto* command =
       app.add_subcommand("capture", "Writes a prompt's logits, layer inputs and mixing matrices, in f32");
   auto options = std::make_shared<Options>();
-  command->add_option("--model", options->model, "A bundled name, a folder or a .safetensors file")
+  command->add_option("--model", options->model, "A bundled name, a folder, or a .safetensors or .gguf file")
       ->required();
   auto* prompt = command->add_option_group("prompt");
   prompt->add_option("--ids", options->ids, "The prompt as token ids: 1,2,3")->delimiter(',');

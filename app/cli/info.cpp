@@ -76,7 +76,7 @@ void addInfoCommand(CLI::App& app, Action& action) {
   auto* command =
       app.add_subcommand("info", "Says what a model is; without a name, which models are bundled");
   auto options = std::make_shared<Options>();
-  command->add_option("MODEL", options->model, "A bundled name, a folder or a .safetensors file");
+  command->add_option("MODEL", options->model, "A bundled name, a folder, or a .safetensors or .gguf file");
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &action] {
     action = [options] {

@@ -8,9 +8,9 @@ namespace tandem::cli {
 
 CLI::Option* addModelOption(CLI::App& command, std::vector<std::string>& models) {
   return command
-      .add_option(
-          "--model", models,
-          "A bundled name, a folder or a .safetensors file; several for a comparison, the teacher first")
+      .add_option("--model", models,
+                  "A bundled name, a folder, or a .safetensors or .gguf file; several for a comparison, the "
+                  "teacher first")
       ->required()
       ->take_all();
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -16,6 +17,8 @@
 
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/checkpoint/gguf.h"
+#include "core/checkpoint/gguf_llama.h"
 
 namespace tandem {
 namespace {
@@ -33,30 +36,15 @@ struct Shard {
 struct StoredTensor {
   TensorEntry entry;
   std::size_t shard = 0;
+  std::optional<BlockFormat> format;  // nothing: not a weight
+  std::int64_t paired_headdim = 0;    // as BlockRows has it
 };
 
-/// Values of one stored tensor as f32. `stored` need not be aligned.
-template <typename Word, typename Convert>
-void convert(std::span<const std::byte> stored, float* values, Convert to_f32) {
-  for (std::size_t i = 0; i < stored.size() / sizeof(Word); ++i) {
-    Word word;
-    std::memcpy(&word, stored.data() + i * sizeof(Word), sizeof(Word));
-    values[i] = to_f32(word);
-  }
-}
-
-/// False for a dtype that is not a weight type.
-bool convert_to_f32(std::string_view dtype, std::span<const std::byte> stored, float* values) {
-  if (dtype == "F32") {
-    if (!stored.empty()) std::memcpy(values, stored.data(), stored.size());
-  } else if (dtype == "BF16") {
-    convert<std::uint16_t>(stored, values, [](std::uint16_t word) { return to_float(BFloat16{word}); });
-  } else if (dtype == "F16") {
-    convert<std::uint16_t>(stored, values, half_to_float);
-  } else {
-    return false;
-  }
-  return true;
+/// How a dtype of safetensors is stored; nothing for one that is not a weight type.
+std::optional<BlockFormat> float_format(std::string_view dtype) {
+  for (const BlockFormat format : {BlockFormat::F32, BlockFormat::F16, BlockFormat::BF16})
+    if (dtype == block_layout(format).name) return format;
+  return std::nullopt;
 }
 
 Shape to_shape(std::span<const std::int64_t> s) {
@@ -120,26 +108,64 @@ struct Checkpoint::State {
   std::vector<Shard> shards;  // in name order
   std::map<std::string, StoredTensor> tensors;
   std::int64_t file_bytes = 0;
+  std::optional<GgufFile> gguf;
   mutable std::once_flag hashed;
   mutable std::string sha256;
 
+  Status add_tensor(StoredTensor tensor, const std::string& file_name);
+  void keep(std::string name, MappedFile file);
   Status add_shard(const fs::path& file);
+  Status add_gguf(const fs::path& file);
   Status add_listed_shards(const fs::path& index);
 };
+
+Status Checkpoint::State::add_tensor(StoredTensor tensor, const std::string& file_name) {
+  const std::string name = tensor.entry.name;
+  tensor.shard = shards.size();
+  const auto [at, added] = tensors.try_emplace(name, std::move(tensor));
+  if (added) return {};
+  const std::size_t first = at->second.shard;
+  return Error{ErrorCode::BadFormat,
+               fmt::format("tensor '{}' is in two files, {} and {}", name,
+                           first < shards.size() ? shards[first].name : file_name, file_name)};
+}
+
+/// After all its tensors.
+void Checkpoint::State::keep(std::string name, MappedFile file) {
+  file_bytes += static_cast<std::int64_t>(file.bytes().size());
+  shards.push_back({std::move(name), std::move(file)});
+}
 
 Status Checkpoint::State::add_shard(const fs::path& file) {
   std::string name = file.filename().string();
   TANDEM_TRY(MappedFile mapped, MappedFile::open(file.string()));
   TANDEM_TRY(std::vector<TensorEntry> entries, read_safetensors_index(mapped.bytes(), name));
   for (TensorEntry& entry : entries) {
-    const auto [at, added] = tensors.try_emplace(entry.name);
-    if (!added)
-      return Error{ErrorCode::BadFormat, fmt::format("tensor '{}' is in two files, {} and {}", entry.name,
-                                                     shards[at->second.shard].name, name)};
-    at->second = {std::move(entry), shards.size()};
+    const auto format = float_format(entry.dtype);
+    TANDEM_RETURN_IF_ERROR(add_tensor({.entry = std::move(entry), .format = format}, name));
   }
-  file_bytes += static_cast<std::int64_t>(mapped.bytes().size());
-  shards.push_back({std::move(name), std::move(mapped)});
+  keep(std::move(name), std::move(mapped));
+  return {};
+}
+
+Status Checkpoint::State::add_gguf(const fs::path& file) {
+  std::string name = file.filename().string();
+  TANDEM_TRY(MappedFile mapped, MappedFile::open(file.string()));
+  TANDEM_TRY(gguf, read_gguf(mapped.bytes(), name));
+  TANDEM_TRY(const ModelConfig config, read_gguf_config(*gguf));
+  for (const GgufTensor& tensor : gguf->tensors) {
+    StoredTensor stored{.entry = {loader_name(tensor.name), block_layout(tensor.format).name, tensor.shape,
+                                  tensor.begin, tensor.end},
+                        .format = tensor.format};
+    if (has_paired_rows(tensor.name)) {
+      if (tensor.shape.front() % config.headdim != 0)
+        return Error{ErrorCode::Mismatch, fmt::format("{}: tensor '{}' has {} rows, wanted heads of {}", name,
+                                                      tensor.name, tensor.shape.front(), config.headdim)};
+      stored.paired_headdim = config.headdim;
+    }
+    TANDEM_RETURN_IF_ERROR(add_tensor(std::move(stored), name));
+  }
+  keep(std::move(name), std::move(mapped));
   return {};
 }
 
@@ -184,8 +210,9 @@ Result<std::shared_ptr<const Checkpoint>> Checkpoint::open(const std::string& pa
     }
   }
   if (file.extension() == ".bin") return pickled(file);
-  TANDEM_RETURN_IF_ERROR(file.extension() == ".json" ? state->add_listed_shards(file)
-                                                     : state->add_shard(file));
+  TANDEM_RETURN_IF_ERROR(file.extension() == ".json"   ? state->add_listed_shards(file)
+                         : file.extension() == ".gguf" ? state->add_gguf(file)
+                                                       : state->add_shard(file));
   return std::shared_ptr<const Checkpoint>(new Checkpoint(std::move(state)));
 }
 
@@ -221,12 +248,16 @@ Result<Tensor> Checkpoint::read(const std::string& name, std::span<const std::in
     return Error{ErrorCode::Mismatch,
                  fmt::format("{}: tensor '{}' has shape [{}], the configuration implies [{}]", shard.name,
                              name, fmt::join(entry.shape, ", "), fmt::join(expected, ", "))};
-  Tensor tensor(to_shape(expected));
-  const auto stored = shard.file.bytes().subspan(entry.begin, entry.end - entry.begin);
-  if (!convert_to_f32(entry.dtype, stored, tensor.f32()))
+  if (!found->second.format)
     return Error{ErrorCode::Unsupported,
                  fmt::format("{}: tensor '{}' has dtype {}, weights are read from F32, BF16 and F16",
                              shard.name, name, entry.dtype)};
+  Tensor tensor(to_shape(expected));
+  const std::int64_t columns = expected.empty() ? 1 : expected.back();
+  const BlockRows stored{*found->second.format, columns == 0 ? 0 : tensor.elements() / columns, columns,
+                         shard.file.bytes().data() + entry.begin, found->second.paired_headdim};
+  for (std::int64_t i = 0; i < stored.rows; ++i)
+    dequantize(stored.format, stored.row(i), columns, tensor.f32() + i * columns);
   const std::span<const float> values(tensor.f32(), static_cast<std::size_t>(tensor.elements()));
   const auto bad = [](float value) { return !std::isfinite(value); };
   if (const auto count = std::count_if(values.begin(), values.end(), bad); count > 0) {
@@ -276,6 +307,10 @@ std::int64_t Checkpoint::file_bytes() const {
 
 const std::string& Checkpoint::path() const {
   return state_->path;
+}
+
+const GgufFile* Checkpoint::gguf() const {
+  return state_->gguf ? &*state_->gguf : nullptr;
 }
 
 }  // namespace tandem

@@ -1,5 +1,5 @@
-// Weight files: safetensors, single or sharded, memory-mapped and validated before any byte of data is used.
-// Also the writer that captures and tests use. Formats: models.md section 8.1.
+// Weight files: safetensors, single or sharded, and GGUF; memory-mapped and validated before any byte of data
+// is used. Also the safetensors writer that captures and tests use. Formats: models.md section 8.
 #pragma once
 
 #include <cstddef>
@@ -13,12 +13,15 @@
 
 #include "core/base/result.h"
 #include "core/tensor/tensor.h"
+#include "kernels/ops/block_format.h"
 
 namespace tandem {
 
+struct GgufFile;
+
 struct TensorEntry {
   std::string name;
-  std::string dtype;  // as the file spells it: "F32", "BF16", "F16", ...
+  std::string dtype;  // as the file spells it: "F32", "BF16", "F16", "Q4_1", ...
   std::vector<std::int64_t> shape;
   std::uint64_t begin = 0;  // bytes from the start of the file
   std::uint64_t end = 0;
@@ -34,8 +37,9 @@ Result<std::vector<TensorEntry>> read_safetensors_index(std::span<const std::byt
 /// while it lives.
 class Checkpoint {
  public:
-  /// `path`: a .safetensors file, or a folder with model.safetensors or model.safetensors.index.json.
-  /// A folder with only pytorch_model.bin is refused (Unsupported) with the conversion to run.
+  /// `path`: a .safetensors or .gguf file, or a folder with model.safetensors or
+  /// model.safetensors.index.json. A folder with only pytorch_model.bin is refused (Unsupported) with the
+  /// conversion to run. Tensors of a GGUF file have the names that safetensors files give them.
   static Result<std::shared_ptr<const Checkpoint>> open(const std::string& path);
   ~Checkpoint();
 
@@ -45,9 +49,9 @@ class Checkpoint {
   /// Shape of a tensor, or an empty vector when absent.
   std::vector<std::int64_t> shape(const std::string& name) const;
 
-  /// A tensor's values as f32, whatever float type is stored. Errors: NotFound; Mismatch (another shape than
-  /// `expected`); Unsupported (dtype); BadFormat (NaN or infinity among the values, says how many and where
-  /// the first is).
+  /// A tensor's values as f32, whatever type is stored; rotary pairs of queries and keys half a head apart.
+  /// Errors: NotFound; Mismatch (another shape than `expected`); Unsupported (dtype); BadFormat (NaN or
+  /// infinity among the values, says how many and where the first is).
   Result<Tensor> read(const std::string& name, std::span<const std::int64_t> expected) const;
 
   /// An I32 tensor of rank 1, as token ids. Errors: NotFound, Mismatch (dtype or rank).
@@ -61,6 +65,8 @@ class Checkpoint {
   const std::string& sha256() const;
   std::int64_t file_bytes() const;
   const std::string& path() const;
+  /// Settings and tensors of a GGUF file; null for safetensors.
+  const GgufFile* gguf() const;
 
  private:
   struct State;

@@ -9,6 +9,7 @@
 
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/checkpoint/model_limits.h"
 
 namespace tandem {
 namespace {
@@ -17,11 +18,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::int64_t kMaxConfigBytes = 16 << 20;
-// Far above any model of these families; they keep every product of two sizes within 64 bits.
-constexpr std::int64_t kMaxVocab = 1 << 24;
-constexpr std::int64_t kMaxWidth = 1 << 20;
-constexpr std::int64_t kMaxLayers = 4096;
-constexpr std::int64_t kMaxContext = std::int64_t{1} << 40;
 
 struct JsonFile {
   std::string name;

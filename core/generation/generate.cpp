@@ -262,10 +262,11 @@ Result<GenerationResult> generate(const Model& model, const GenerationRequest& r
   return Run(model, request, context, observer != nullptr ? *observer : silent).run(stop);
 }
 
-GenerationRequest make_request(const Model& model, const std::string& question) {
+GenerationRequest make_request(const Model& model, const PromptFormat& format, const std::string& question) {
   GenerationRequest request;
-  request.prompt = model.tokenizer().encode(model.prompt().apply(question));
+  request.prompt = model.tokenizer().encode(format.apply(question), true, format.with_bos);
   request.stop_ids = model.info().eos_ids;
+  request.stop_strings = format.stop_strings;
   return request;
 }
 

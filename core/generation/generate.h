@@ -104,8 +104,7 @@ struct GenerationResult {
 Result<GenerationResult> generate(const Model& model, const GenerationRequest& request, Context& context,
                                   GenerationObserver* observer = nullptr, std::stop_token stop = {});
 
-/// The request a model's own files imply for a question: prompt.json's template, end tokens of
-/// generation_config.json.
-GenerationRequest make_request(const Model& model, const std::string& question);
+/// The request for a question in a prompt format, which ends as the model's files say.
+GenerationRequest make_request(const Model& model, const PromptFormat& format, const std::string& question);
 
 }  // namespace tandem

@@ -275,7 +275,7 @@ class Evaluation {
     TANDEM_RETURN_IF_ERROR(session_.clear_problem(side.run_id, problem.id));
     observer_.on_problem(side.index, problem.problem, side.run_id, problem.id);
 
-    GenerationRequest request = make_request(*side.model, problem.problem.question);
+    GenerationRequest request = make_request(*side.model, side.model->prompt(), problem.problem.question);
     request.completions = settings_.completions;
     request.batch = settings_.batch;
     request.sampling = settings_.sampling;

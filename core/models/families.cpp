@@ -25,9 +25,9 @@ class TensorSource {
     const std::vector<std::int64_t> expected(shape);
     if (!checkpoint_.contains(name)) {
       problems_.push_back(
-          fmt::format("'{}' is missing, config.json implies [{}]", name, fmt::join(expected, ", ")));
+          fmt::format("'{}' is missing, the configuration implies [{}]", name, fmt::join(expected, ", ")));
     } else if (const auto found = checkpoint_.shape(name); found != expected) {
-      problems_.push_back(fmt::format("'{}' has shape [{}], config.json implies [{}]", name,
+      problems_.push_back(fmt::format("'{}' has shape [{}], the configuration implies [{}]", name,
                                       fmt::join(found, ", "), fmt::join(expected, ", ")));
     }
     if (!ok()) return {};
@@ -59,6 +59,7 @@ class TensorSource {
     return pack(parts);
   }
 
+  bool has(const std::string& name) const { return checkpoint_.contains(name); }
   bool ok() const { return problems_.empty() && !read_error_; }
 
   Status finish() {
@@ -70,7 +71,7 @@ class TensorSource {
     constexpr std::size_t kListed = 8;
     const std::size_t listed = std::min(problems_.size(), kListed);
     std::string message = fmt::format(
-        "{}: tensors do not fit config.json: {}", checkpoint_.path(),
+        "{}: tensors do not fit the configuration: {}", checkpoint_.path(),
         fmt::join(problems_.begin(), problems_.begin() + static_cast<std::ptrdiff_t>(listed), "; "));
     if (listed < problems_.size()) message += fmt::format("; and {} more", problems_.size() - listed);
     return Error{ErrorCode::Mismatch, message};
@@ -121,6 +122,12 @@ std::unique_ptr<Mixer> take_attention(TensorSource& source, const ModelConfig& c
   w.headdim = config.headdim;
   w.frequencies = rope_frequencies(config.headdim, config.rope_theta,
                                    config.rope_scaling ? &*config.rope_scaling : nullptr);
+  constexpr const char* kDivisors = "rope_freqs.weight";  // llama3 scaling as GGUF files carry it
+  if (source.has(kDivisors)) {
+    const Tensor divisors = source.take(kDivisors, {config.headdim / 2});
+    for (std::size_t m = 0; m < w.frequencies.size() && !divisors.empty(); ++m)
+      w.frequencies[m] /= divisors.f32()[m];
+  }
   return std::make_unique<AttentionMixer>(std::move(w));
 }
 

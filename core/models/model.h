@@ -41,7 +41,7 @@ struct LayerInfo {
 };
 
 struct ModelInfo {
-  std::string name;    // folder or bundled name, "pocket-teacher"
+  std::string name;    // of the folder or file, "pocket-teacher"
   std::string family;  // "llama", "llamba", "mamba_in_llama"
   std::string path;
   std::string sha256;       // of the weight files' bytes, hexadecimal
@@ -107,9 +107,9 @@ class Model {
   std::unique_ptr<ModelWeights> weights_;
 };
 
-/// Opens a model: a bundled name ("seed-teacher"), a folder with config.json, or a .safetensors file in such
-/// a folder. Errors (each one sentence naming the file or tensor, what was found and what was wanted):
-/// NotFound, BadFormat, Mismatch, Unsupported.
+/// Opens a model: a bundled name ("seed-teacher"), a folder with config.json, a .safetensors file in such a
+/// folder, or a .gguf file. Errors (each one sentence naming the file or tensor, what was found and what was
+/// wanted): NotFound, BadFormat, Mismatch, Unsupported.
 Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path,
                                                 const LoadOptions& options = {});
 

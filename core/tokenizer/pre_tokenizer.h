@@ -8,6 +8,11 @@
 
 namespace tandem {
 
+/// GPT-2's pieces, and one digit at a time. Text between matches stays a piece of its own.
+inline constexpr std::string_view kGpt2Pattern =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+inline constexpr std::string_view kDigitPattern = R"(\p{N})";
+
 /// Immutable and thread-safe.
 class PreTokenizer {
  public:

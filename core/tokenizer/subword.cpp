@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "core/tokenizer/byte_level.h"
+
 namespace tandem {
 
 void WordLevel::encode(std::string_view piece, std::vector<std::int32_t>& ids) const {
@@ -87,6 +89,34 @@ void BytePairEncoding::encode(std::string_view piece, std::vector<std::int32_t>&
   }
   for (const Symbol& symbol : symbols)
     if (symbol.id >= 0) ids.push_back(symbol.id);
+}
+
+MergeTable::MergeTable(const TokenMap& tokens, std::size_t expected) : tokens_(tokens) {
+  merges_.reserve(expected);
+}
+
+std::int32_t MergeTable::id_of(std::string_view bytes) const {
+  const auto found = tokens_.find(bytes);
+  return found == tokens_.end() ? -1 : found->second;
+}
+
+bool MergeTable::add(std::string_view left, std::string_view right) {
+  auto joined = bytes_of_byte_level(left);
+  const auto second = bytes_of_byte_level(right);
+  if (!joined || !second) return false;
+  const std::int32_t left_id = id_of(*joined);
+  const std::int32_t right_id = id_of(*second);
+  const std::int32_t joined_id = id_of(joined->append(*second));
+  if (left_id < 0 || right_id < 0 || joined_id < 0) return false;
+  merges_.insert_or_assign(BytePairEncoding::pair(left_id, right_id),
+                           BytePairEncoding::Merge{rank_++, joined_id});
+  return true;
+}
+
+std::pair<std::string_view, std::string_view> split_merge(std::string_view merge) {
+  const std::size_t space = merge.find(' ');
+  if (space == std::string_view::npos) return {};
+  return {merge.substr(0, space), merge.substr(space + 1)};
 }
 
 }  // namespace tandem

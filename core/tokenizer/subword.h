@@ -72,4 +72,31 @@ class BytePairEncoding final : public SubwordModel {
   std::vector<std::int32_t> byte_ids_;  // -1 for a byte that is no token
 };
 
+/// The merges of a byte-level vocabulary as files list them, by falling priority.
+class MergeTable {
+ public:
+  using Map = std::unordered_map<std::uint64_t, BytePairEncoding::Merge>;
+  /// `tokens`: by the bytes they stand for; borrowed.
+  MergeTable(const TokenMap& tokens, std::size_t expected);
+
+  /// The next merge, both sides in the byte-level alphabet. False, and nothing is added, unless both are
+  /// tokens and their joined text is one too.
+  bool add(std::string_view left, std::string_view right);
+  std::int32_t size() const { return rank_; }
+  Map take() && { return std::move(merges_); }
+
+ private:
+  std::int32_t id_of(std::string_view bytes) const;
+  const TokenMap& tokens_;
+  Map merges_;
+  std::int32_t rank_ = 0;
+};
+
+/// What add() refuses, for messages.
+inline constexpr std::string_view kMergeWanted =
+    "two tokens of the vocabulary whose joined text is a token too";
+
+/// The sides of "left right", cut at the first space; two empty texts where there is none.
+std::pair<std::string_view, std::string_view> split_merge(std::string_view merge);
+
 }  // namespace tandem

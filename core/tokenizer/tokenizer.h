@@ -1,4 +1,4 @@
-// Text <-> token ids, from tokenizer.json. Immutable and thread-safe after loading.
+// Text <-> token ids, from tokenizer.json or a GGUF file. Immutable and thread-safe after loading.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,8 @@
 #include "core/base/utf8.h"
 
 namespace tandem {
+
+class GgufSettings;
 
 class Tokenizer {
  public:
@@ -61,5 +63,10 @@ class StreamDecoder {
 Result<std::shared_ptr<const Tokenizer>> read_tokenizer(const std::string& path);
 /// The same from the file's text; `file` is its name, for messages.
 Result<std::shared_ptr<const Tokenizer>> parse_tokenizer(std::string_view text, const std::string& file);
+
+/// The tokenizer that a GGUF file carries: byte-level BPE ("gpt2") with the pre-tokenizers of Llama-3,
+/// SmolLM, GPT-2 and Qwen2. Errors: BadFormat, Mismatch, Unsupported (another model or pre-tokenizer, by
+/// name).
+Result<std::shared_ptr<const Tokenizer>> read_tokenizer(const GgufSettings& settings);
 
 }  // namespace tandem

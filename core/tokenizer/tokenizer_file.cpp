@@ -20,9 +20,7 @@ using nlohmann::json;
 constexpr std::int64_t kMaxFileBytes = 256 << 20;
 constexpr std::int64_t kMaxGaps = 65536;  // ids without a token that a file may leave
 
-// Hugging Face's pre-tokenizers, as regular expressions.
-constexpr const char* kByteLevelPattern =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+// Hugging Face's Whitespace pre-tokenizer, as a regular expression.
 constexpr const char* kWhitespacePattern =
     R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\s]+)";
 
@@ -94,7 +92,7 @@ struct PreTokenizerParts {
 Result<PreTokenizerParts> read_pre_tokenizer(const json& document, std::string_view file) {
   TANDEM_TRY(const auto components, flatten(document, "pre_tokenizer", "pretokenizers", file));
   PreTokenizerParts parts;
-  const auto add = [&](const char* pattern, bool keep_rest) {
+  const auto add = [&](std::string_view pattern, bool keep_rest) {
     parts.steps.push_back({*Regex::compile(pattern), true, keep_rest});
   };
   for (const Component& component : components) {
@@ -106,11 +104,11 @@ Result<PreTokenizerParts> read_pre_tokenizer(const json& document, std::string_v
     } else if (type == "ByteLevel") {
       TANDEM_RETURN_IF_ERROR(require_off(component, "add_prefix_space"));
       TANDEM_TRY(const bool use_regex, component.fields().boolean("use_regex", true));
-      if (use_regex) add(kByteLevelPattern, true);
+      if (use_regex) add(kGpt2Pattern, true);
       parts.byte_level = true;
     } else if (type == "Digits") {
       TANDEM_TRY(const bool individual, component.fields().boolean("individual_digits", false));
-      add(individual ? R"(\p{N})" : R"(\p{N}+)", true);
+      add(individual ? kDigitPattern : R"(\p{N}+)", true);
     } else if (type == "Whitespace") {
       add(kWhitespacePattern, false);
     } else {
@@ -213,52 +211,26 @@ TokenMap TokenTable::take_map() {
   return map;
 }
 
-/// A merge is "left right" or ["left", "right"]; both spellings with their bytes undone.
-std::optional<std::pair<std::string, std::string>> merge_sides(const json& merge) {
-  std::string left;
-  std::string right;
-  if (merge.is_string()) {
-    const auto& text = merge.get_ref<const std::string&>();
-    const std::size_t space = text.find(' ');
-    if (space == std::string::npos) return std::nullopt;
-    left = text.substr(0, space);
-    right = text.substr(space + 1);
-  } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-    left = merge[0].get<std::string>();
-    right = merge[1].get<std::string>();
-  } else {
-    return std::nullopt;
-  }
-  auto left_bytes = bytes_of_byte_level(left);
-  auto right_bytes = bytes_of_byte_level(right);
-  if (!left_bytes || !right_bytes) return std::nullopt;
-  return std::pair(*std::move(left_bytes), *std::move(right_bytes));
+/// A merge is "left right" or ["left", "right"]; two empty texts for anything else.
+std::pair<std::string_view, std::string_view> merge_sides(const json& merge) {
+  const auto text = [](const json& value) -> std::string_view { return value.get_ref<const std::string&>(); };
+  if (merge.is_string()) return split_merge(text(merge));
+  if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string())
+    return {text(merge[0]), text(merge[1])};
+  return {};
 }
 
-Result<std::unordered_map<std::uint64_t, BytePairEncoding::Merge>> read_merges(const Component& model,
-                                                                               const TokenMap& tokens) {
+Result<MergeTable::Map> read_merges(const Component& model, const TokenMap& tokens) {
   TANDEM_TRY(const json* const list, model.fields().array("merges"));
-  std::unordered_map<std::uint64_t, BytePairEncoding::Merge> merges;
-  merges.reserve(list->size());
-  std::int32_t rank = 0;
+  MergeTable table(tokens, list->size());
   for (const json& merge : *list) {
-    const auto sides = merge_sides(merge);
-    const auto id_of = [&](const std::string& bytes) {
-      const auto found = tokens.find(bytes);
-      return found == tokens.end() ? -1 : found->second;
-    };
-    const std::int32_t left = sides ? id_of(sides->first) : -1;
-    const std::int32_t right = sides ? id_of(sides->second) : -1;
-    const std::int32_t joined = sides ? id_of(sides->first + sides->second) : -1;
-    if (left < 0 || right < 0 || joined < 0)
-      return Error{
-          ErrorCode::BadFormat,
-          fmt::format(
-              "{}: merge {} is {}, wanted two tokens of the vocabulary whose joined text is a token too",
-              model.where, rank, merge.dump(-1, ' ', true, json::error_handler_t::replace))};
-    merges.insert_or_assign(BytePairEncoding::pair(left, right), BytePairEncoding::Merge{rank++, joined});
+    const auto [left, right] = merge_sides(merge);
+    if (!table.add(left, right))
+      return Error{ErrorCode::BadFormat,
+                   fmt::format("{}: merge {} is {}, wanted {}", model.where, table.size(),
+                               merge.dump(-1, ' ', true, json::error_handler_t::replace), kMergeWanted)};
   }
-  return merges;
+  return std::move(table).take();
 }
 
 /// unk_token's id: nothing when the file names none.

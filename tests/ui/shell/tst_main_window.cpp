@@ -139,6 +139,7 @@ class TestMainWindow : public QObject {
     const QTemporaryDir folder;
     QCOMPARE(fileKind(QStringLiteral("a.tandem")), FileKind::Session);
     QCOMPARE(fileKind(QStringLiteral("a/model.safetensors")), FileKind::Model);
+    QCOMPARE(fileKind(QStringLiteral("a.GGUF")), FileKind::Model);
     QCOMPARE(fileKind(QStringLiteral("a.JSONL")), FileKind::Problems);
     QCOMPARE(fileKind(QStringLiteral("a.csv")), FileKind::Problems);
     QCOMPARE(fileKind(QStringLiteral("a.txt")), FileKind::Unknown);
