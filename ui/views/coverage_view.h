@@ -12,6 +12,7 @@
 
 class QAction;
 class QComboBox;
+class QHBoxLayout;
 class QLabel;
 class QProgressBar;
 class QPushButton;
@@ -39,8 +40,13 @@ class CoverageView : public View {
  private:
   // Construction.
   QWidget* makeToolbar();
+  void addToggles(QHBoxLayout& row);
+  void addWhatIf(QHBoxLayout& row);
+  void addRunControls(QHBoxLayout& row);
   QWidget* makeSliders();
   void makeKeys();
+  void connectControls();
+  void connectWorkspace();
 
   // From data to what is seen; each calls what depends on it.
   void reload(bool paced);
@@ -84,6 +90,7 @@ class CoverageView : public View {
   ValueSlider* m_kSlider;
   ValueSlider* m_secondsSlider;
   QAction* m_weighted = nullptr;
+  QAction* m_linkAction = nullptr;
   QComboBox* m_speedBox = nullptr;
   QPushButton* m_evaluateButton = nullptr;
   QPushButton* m_stopButton = nullptr;

@@ -211,6 +211,11 @@ QWidget* ThroughputView::makeToolbar() {
   connect(m_reveal, &QAction::toggled, this, &ThroughputView::showRatio);
   row->addStretch(1);
 
+  addMeasureControls(*row);
+  return bar;
+}
+
+void ThroughputView::addMeasureControls(QHBoxLayout& row) {
   m_progress = new QProgressBar;
   m_progress->setObjectName(QStringLiteral("throughputProgress"));
   m_progress->setAccessibleName(tr("Progress of the measurement"));
@@ -230,8 +235,7 @@ QWidget* ThroughputView::makeToolbar() {
   connect(m_cancelButton, &QPushButton::clicked, m_runner, &BenchRunner::stop);
   for (QWidget* widget :
        std::initializer_list<QWidget*>{m_progress, m_promptBox, m_measureButton, m_cancelButton})
-    row->addWidget(widget);
-  return bar;
+    row.addWidget(widget);
 }
 
 QList<Plot*> ThroughputView::plots() const {

@@ -11,6 +11,7 @@
 
 class QAction;
 class QComboBox;
+class QHBoxLayout;
 class QLabel;
 class QProgressBar;
 class QPushButton;
@@ -50,6 +51,7 @@ class ThroughputView : public View {
 
  private:
   QWidget* makeToolbar();
+  void addMeasureControls(QHBoxLayout& row);
   void connectWorkspace();
   void takeLive(const LiveBatch& batch);
   void readSession();
