@@ -9,6 +9,17 @@ namespace {
 // has over 20 tokens.
 constexpr std::uint64_t kExamplesPerRow = 1024;
 
+/// Where the next result of a calculation stands at or after `from`, with the space before it; empty at the
+/// text's end if there is none. Digits are tokens of their own, so cutting here cuts no token.
+std::string_view next_result(std::string_view text, std::size_t from) {
+  constexpr std::string_view kEquals = " =";
+  const std::size_t equals = text.find(" = ", from);
+  if (equals == std::string_view::npos) return text.substr(text.size());
+  const std::size_t begin = equals + kEquals.size();
+  const std::size_t end = text.find_first_not_of("0123456789", begin + 1);
+  return text.substr(begin, end == std::string_view::npos ? end : end - begin);
+}
+
 }  // namespace
 
 BatchSource::BatchSource(const BatchSettings& settings, const Tokenizer& tokenizer, std::int32_t end)
@@ -26,7 +37,14 @@ void BatchSource::fill_row(std::uint64_t row, Batch& batch) const {
   for (std::uint64_t i = 0; i < kExamplesPerRow && tokens.size() < wanted; ++i) {
     const corpus::Example example = generate_example(settings_.corpus, row * kExamplesPerRow + i);
     append(example.prompt(), static_cast<float>(settings_.prompt_weight));
-    append(' ' + example.completion, 1.0F);
+    const std::string completion = ' ' + example.completion;
+    for (std::size_t begin = 0; begin < completion.size();) {
+      const std::string_view result = next_result(completion, begin);
+      const auto at_result = static_cast<std::size_t>(result.data() - completion.data());
+      append(completion.substr(begin, at_result - begin), 1.0F);
+      append(std::string(result), static_cast<float>(settings_.result_weight));
+      begin = at_result + result.size();
+    }
     tokens.push_back(end_);
     weights.push_back(1.0F);
   }

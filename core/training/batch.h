@@ -16,6 +16,7 @@ struct BatchSettings {
   BatchShape shape{16, 256};
   std::int64_t accumulate = 1;  // micro-batches of one update
   double prompt_weight = 0.1;   // of a prompt's token in the loss; a completion's weighs 1
+  double result_weight = 1;     // of the digits of a calculation's result, "103" in "138 - 35 = 103"
 };
 
 struct Batch {

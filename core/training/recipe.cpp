@@ -96,7 +96,7 @@ Status read_optimizer(const Section& stage, AdamWSettings& settings) {
 
 Result<Stage> read_stage(const Section& section) {
   TANDEM_RETURN_IF_ERROR(
-      only(section, {"goal", "sequences", "tokens", "accumulate", "schedule", "optimizer"}));
+      only(section, {"goal", "sequences", "tokens", "accumulate", "result_weight", "schedule", "optimizer"}));
   const JsonFields fields = section.fields();
   Stage stage;
   TANDEM_TRY(const std::string goal, fields.text("goal"));
@@ -107,6 +107,7 @@ Result<Stage> read_stage(const Section& section) {
   TANDEM_TRY(stage.shape.sequences, fields.integer("sequences", 1, 1 << 16));
   TANDEM_TRY(stage.shape.seqlen, fields.integer("tokens", 2, 1 << 16));
   TANDEM_TRY(stage.accumulate, fields.integer("accumulate", 1, 1 << 16, 1));
+  TANDEM_TRY(stage.result_weight, fields.number("result_weight", 0, 1000, stage.result_weight));
   TANDEM_RETURN_IF_ERROR(read_schedule(section, stage.schedule));
   TANDEM_RETURN_IF_ERROR(read_optimizer(section, stage.optimizer));
   return stage;

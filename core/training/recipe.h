@@ -30,6 +30,7 @@ struct Stage {
   Goal goal = Goal::Tokens;
   BatchShape shape;
   std::int64_t accumulate = 1;
+  double result_weight = 1;  // of the results of calculations in the loss (batch.h)
   Schedule schedule;
   AdamWSettings optimizer;
 };

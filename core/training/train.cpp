@@ -130,7 +130,9 @@ Status Run::make_model() {
 }
 
 BatchSource Run::source_of(const Stage& stage) const {
-  return {{recipe_.corpus, stage.shape, stage.accumulate, recipe_.prompt_weight}, *tokenizer_, end_};
+  return {{recipe_.corpus, stage.shape, stage.accumulate, recipe_.prompt_weight, stage.result_weight},
+          *tokenizer_,
+          end_};
 }
 
 Status Run::begin(bool resume) {

@@ -1,4 +1,5 @@
 // Training batches: a pure function of the step, weighted by prompt and completion.
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <set>
@@ -94,6 +95,29 @@ class TestBatch : public QObject {
     QCOMPARE(again[1].ids, once[1].ids);
     QCOMPARE(again[1].weights, once[1].weights);
     QVERIFY(source.update(8)[0].ids != once[0].ids);
+  }
+
+  void results_of_calculations_weigh_what_is_asked_and_change_no_token() {
+    BatchSettings heavy = settings();
+    heavy.result_weight = 5;
+    const Batch plain = BatchSource(settings(), *m_tokenizer, 0).update(0).front();
+    const Batch weighted = BatchSource(heavy, *m_tokenizer, 0).update(0).front();
+    QCOMPARE(weighted.ids, plain.ids);
+    // Every target between "=" and the next token without digits weighs five times what the end token does.
+    const auto is_digit = [&](std::size_t i) {
+      const std::string piece = m_tokenizer->piece(weighted.targets[i]);
+      return !piece.empty() && piece.back() >= '0' && piece.back() <= '9';
+    };
+    const auto end = std::find(weighted.targets.begin(), weighted.targets.end(), 0);
+    const float unit = weighted.weights[static_cast<std::size_t>(end - weighted.targets.begin())];
+    std::size_t results = 0;
+    for (std::size_t i = 0; i < weighted.targets.size(); ++i) {
+      if (weighted.weights[i] < 2 * unit) continue;
+      QVERIFY(is_digit(i));
+      QVERIFY(std::abs(weighted.weights[i] - 5 * unit) < 1e-3F * unit);
+      ++results;
+    }
+    QVERIFY(results > 10);
   }
 };
 
