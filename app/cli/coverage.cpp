@@ -111,10 +111,12 @@ std::vector<std::string> sentences(const CoverageReport& report, const CoverageO
   for (const double seconds : spokenValues(options.seconds, report.seconds, report.seconds.size() / 2))
     lines.push_back(leader_sentence_at_seconds(report, seconds));
   for (std::size_t i = 0; i < report.differences.size(); ++i) {
-    const double crossing = report.differences[i].crossing_s;
     const std::string pair = report.runs[i + 1].model + " and " + report.runs[0].model;
-    lines.push_back(crossing > 0 ? fmt::format("The curves of {} cross at {}.", pair, durationText(crossing))
-                                 : fmt::format("No crossing seen between {}.", pair));
+    std::vector<std::string> crossings;
+    for (const double seconds : report.differences[i].crossings_s) crossings.push_back(durationText(seconds));
+    lines.push_back(crossings.empty()
+                        ? fmt::format("No crossing seen between {}.", pair)
+                        : fmt::format("The curves of {} cross at {}.", pair, fmt::join(crossings, " and ")));
   }
   return lines;
 }
@@ -192,7 +194,7 @@ nlohmann::json reportJson(const CoverageReport& report, const Options& options) 
   for (std::size_t i = 0; i < report.differences.size(); ++i)
     json["crossings"].push_back({{"model", report.runs[i + 1].model},
                                  {"against", report.runs[0].model},
-                                 {"seconds", report.differences[i].crossing_s}});
+                                 {"seconds", report.differences[i].crossings_s}});
   return json;
 }
 

@@ -322,21 +322,20 @@ void fill_t(const RunData& data, std::span<const double> seconds, const Bootstra
   }
 }
 
-double crossing(std::span<const double> seconds, std::span<const Estimate> differences) {
+std::vector<double> crossings(std::span<const double> seconds, std::span<const Estimate> differences) {
   const auto sign = [](double x) { return (x > 0) - (x < 0); };
-  int before = 0;
+  std::vector<double> found;
+  int leader = 0;         // the last confirmed one's sign
+  std::size_t since = 0;  // where the present sign began
   for (std::size_t i = 0; i < differences.size(); ++i) {
-    const int now = sign(differences[i].mean);
-    if (now == 0 || now == before) continue;
-    const bool confirmed =
-        std::any_of(differences.begin() + static_cast<std::ptrdiff_t>(i), differences.end(),
-                    [now](const Estimate& later) {
-                      return later.has_band && (now > 0 ? later.band.low > 0 : later.band.high < 0);
-                    });
-    if (before != 0 && confirmed) return seconds[i];
-    before = now;
+    const Estimate& d = differences[i];
+    if (i > 0 && sign(d.mean) != sign(differences[i - 1].mean)) since = i;
+    const bool confirmed = d.has_band && (d.band.low > 0 || d.band.high < 0);
+    if (!confirmed || sign(d.mean) == leader) continue;
+    if (leader != 0) found.push_back(seconds[since]);
+    leader = sign(d.mean);
   }
-  return 0;
+  return found;
 }
 
 std::vector<Estimate> differences_t(const RunData& student, const RunData& teacher,
@@ -381,10 +380,10 @@ Result<CoverageReport> coverage_report(const Session& session, const CoverageOpt
     for (const std::int64_t k : report.k)
       difference.k.push_back(bootstrap.paired(covered_k(runs[i], k), covered_k(runs[0], k)));
     difference.t = differences_t(runs[i], runs[0], report.seconds, bootstrap);
-    difference.crossing_s =
-        crossing(crossing_seconds, options.seconds.empty()
-                                       ? difference.t
-                                       : differences_t(runs[i], runs[0], crossing_seconds, bootstrap));
+    difference.crossings_s =
+        crossings(crossing_seconds, options.seconds.empty()
+                                        ? difference.t
+                                        : differences_t(runs[i], runs[0], crossing_seconds, bootstrap));
     report.differences.push_back(std::move(difference));
   }
   return report;

@@ -44,9 +44,10 @@ struct RunCoverage {
 struct PairedDifference {  // student - teacher
   std::vector<Estimate> k;
   std::vector<Estimate> t;
-  /// Where the difference first takes the sign that a later band confirms, having had the other; looked for
-  /// at 60 values whatever seconds were asked for. 0 = no crossing seen (test_time_compute.md 3.5).
-  double crossing_s = 0;
+  /// Where the lead passes from one to the other, each lead confirmed by a band that leaves out 0, so that
+  /// noise about 0 crosses nothing (test_time_compute.md 3.5 asks for the later one only, and names the first
+  /// change): the first value with the new sign. Looked for at 60 values whatever seconds were asked for.
+  std::vector<double> crossings_s;
 };
 
 struct CoverageReport {

@@ -120,9 +120,8 @@ void CoveragePlot::setBandsVisible(bool visible) {
   rebuild();
 }
 
-void CoveragePlot::setMark(double x, const QString& label) {
-  m_markX = x;
-  m_markLabel = label;
+void CoveragePlot::setMarks(QVector<PlotMark> marks) {
+  m_marks = std::move(marks);
   rebuild();
 }
 
@@ -166,13 +165,13 @@ void CoveragePlot::rebuild() {
     shade->setBrush(withAlpha(colors.border, colors.dark ? 36 : 28));
     addNote(xAxis->range().upper, m_doubtfulLabel, Qt::AlignRight);
   }
-  if (m_markX > 0) {
+  for (const PlotMark& mark : m_marks) {
     auto* line = new QCPItemStraightLine(this);
-    line->point1->setCoords(m_markX, 0);
-    line->point2->setCoords(m_markX, 1);
+    line->point1->setCoords(mark.x, 0);
+    line->point2->setCoords(mark.x, 1);
     line->setPen(QPen(colors.secondaryText, 1, Qt::DotLine));
-    const bool rightHalf = m_markX * m_markX > xAxis->range().lower * xAxis->range().upper;
-    addNote(m_markX, m_markLabel, rightHalf ? Qt::AlignRight : Qt::AlignLeft);
+    const bool rightHalf = mark.x * mark.x > xAxis->range().lower * xAxis->range().upper;
+    addNote(mark.x, mark.label, rightHalf ? Qt::AlignRight : Qt::AlignLeft);
   }
   // Four bands over each other say nothing: the selectors' wait until coverage is off.
   const bool coverage = std::any_of(m_curves.begin(), m_curves.end(),

@@ -31,6 +31,12 @@ struct CoverageCursor {
   bool operator==(const CoverageCursor&) const = default;
 };
 
+/// A vertical line with a label.
+struct PlotMark {
+  double x = 0;
+  QString label;
+};
+
 class EndLabels;
 
 class CoveragePlot : public Plot {
@@ -44,8 +50,7 @@ class CoveragePlot : public Plot {
   void setBandsVisible(bool visible);
   void setCursors(const QVector<CoverageCursor>& cursors);
   const QVector<CoverageCursor>& cursors() const { return m_cursors; }
-  /// A vertical mark with a label; x <= 0 hides it.
-  void setMark(double x, const QString& label);
+  void setMarks(QVector<PlotMark> marks);
   /// Shades the axis beyond x and says why; x <= 0 hides it.
   void setDoubtfulFrom(double x, const QString& label);
 
@@ -76,8 +81,9 @@ class CoveragePlot : public Plot {
   QVector<CoverageCurve> m_curves;
   QVector<CoverageCursor> m_cursors;
   QVector<CursorItems> m_cursorItems;  // at most two cursors: one for each side
-  double m_markX = 0, m_doubtfulX = 0;
-  QString m_markLabel, m_doubtfulLabel;
+  QVector<PlotMark> m_marks;
+  double m_doubtfulX = 0;
+  QString m_doubtfulLabel;
   bool m_bands = true;
   double m_base;
   EndLabels* m_endLabels;

@@ -198,14 +198,17 @@ void CoverageView::updateCurves() {
   m_secondsPlot->setEmptyText(empty);
   m_kPlot->setCurves(shown ? curvesAgainstK(*m_data, m_show) : QVector<CoverageCurve>());
   m_secondsPlot->setCurves(shown ? curvesAgainstSeconds(*m_data, m_show) : QVector<CoverageCurve>());
-  double crossing = 0;
+  std::vector<double> crossings;
   std::int64_t n = 0;
   if (shown) {
     for (const auto& difference : m_data->report.differences)
-      if (crossing == 0) crossing = difference.crossing_s;
+      crossings.insert(crossings.end(), difference.crossings_s.begin(), difference.crossings_s.end());
     n = m_data->report.k.back();
   }
-  m_secondsPlot->setMark(crossing, tr("crossing at %1").arg(formatSeconds(crossing)));
+  QVector<PlotMark> marks;
+  for (const double seconds : crossings)
+    marks.append({seconds, tr("crossing at %1").arg(formatSeconds(seconds))});
+  m_secondsPlot->setMarks(marks);
   m_kPlot->setDoubtfulFrom(n > 2 ? static_cast<double>(n) / 2 : 0, tr("k > n/2: few subsets"));
   updateTables();
   updateNotes();

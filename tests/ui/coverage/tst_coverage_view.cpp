@@ -306,7 +306,7 @@ class TestCoverageView : public QObject {
 
   void crossingIsShownOnlyWhereTheDataHaveOne() {
     open();
-    const bool crosses = m_report.differences[0].crossing_s > 0;
+    const bool crosses = !m_report.differences[0].crossings_s.empty();
     bool marked = false;
     for (int i = 0; i < secondsPlot()->itemCount(); ++i)
       if (const auto* label = qobject_cast<QCPItemText*>(secondsPlot()->item(i)))
