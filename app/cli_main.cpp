@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   addTokenizerCommand(app, action);
   addTrainCommand(app, action);
   addDistilCommand(app, action);
+  addExportCommand(app, action);
   try {
     app.parse(argc, argv);
     if (action) return action();

@@ -21,6 +21,7 @@ void addCorpusCommand(CLI::App& app, Action& action);
 void addTokenizerCommand(CLI::App& app, Action& action);
 void addTrainCommand(CLI::App& app, Action& action);
 void addDistilCommand(CLI::App& app, Action& action);
+void addExportCommand(CLI::App& app, Action& action);
 void addBenchCommand(CLI::App& app, Action& action);
 void addSessionCommand(CLI::App& app, Action& action);
 

@@ -8,6 +8,7 @@
 #include <QTest>
 
 #include "core/models/model.h"
+#include "core/training/export.h"
 #include "core/training/log.h"
 #include "core/training/probe.h"
 #include "core/training/train.h"
@@ -356,6 +357,28 @@ class TestTrain : public QObject {
     const Recipe deep = recipe_of(QString(kLlamba).arg(16).replace("\"n_layer\": 2", "\"n_layer\": 3"),
                                   m_teacher, {stage_text("matrices", 2, 3, 1e-2)});
     QVERIFY(message(run(deep, path("deep"))).find("2 layers, the student 3") != std::string::npos);
+  }
+
+  void a_run_is_exported_as_a_model_with_small_weights_and_its_curve() {
+    const std::string out = path("shipped").toStdString();
+    const Status exported = export_run(m_teacher.toStdString(), out);
+    QVERIFY2(exported.ok(), exported.ok() ? "" : exported.error().message.c_str());
+    QVERIFY(open_model(out).ok());
+    const auto checkpoint = Checkpoint::open(out);
+    const auto trained = Checkpoint::open(m_teacher.toStdString());
+    QVERIFY(checkpoint.ok() && trained.ok());
+    for (const TensorEntry* tensor : (*checkpoint)->tensors()) QCOMPARE(tensor->dtype, std::string("BF16"));
+    const auto norm = (*checkpoint)->read("model.norm.weight", (*trained)->shape("model.norm.weight"));
+    const auto wide = (*trained)->read("model.norm.weight", (*trained)->shape("model.norm.weight"));
+    QVERIFY(norm.ok() && wide.ok());
+    for (std::int64_t i = 0; i < norm->elements(); ++i)
+      QVERIFY(std::abs(norm->f32()[i] - wide->f32()[i]) <= std::abs(wide->f32()[i]) / 256);
+    const QList<QByteArray> curve = bytes(path("shipped") + "/curve.csv").split('\n');
+    QCOMPARE(curve.first(), QByteArray("stage,goal,step,tokens,loss,learning_rate"));
+    QCOMPARE(curve.size(), 1 + 60 + 1);
+    QVERIFY(curve[60].startsWith("0,tokens,60,"));
+    QCOMPARE(export_run(m_teacher.toStdString(), out).error().code, ErrorCode::InvalidArgument);
+    QCOMPARE(export_run("/no/such/run", path("none").toStdString()).error().code, ErrorCode::NotFound);
   }
 };
 
