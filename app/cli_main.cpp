@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   addInfoCommand(app, action);
   addRunCommand(app, action);
   addEvaluateCommand(app, action);
+  addScoreCommand(app, action);
   addCoverageCommand(app, action);
   addCaptureCommand(app, action);
   addGradeCommand(app, action);
@@ -23,8 +24,7 @@ int main(int argc, char** argv) {
   addSessionCommand(app, action);
   addCorpusCommand(app, action);
   addTokenizerCommand(app, action);
-  addTrainCommand(app, action);
-  addDistilCommand(app, action);
+  addTrainingCommands(app, action);
   addExportCommand(app, action);
   try {
     app.parse(argc, argv);

@@ -23,6 +23,7 @@ struct Options {
   RunOptions run;
   std::string problems = "bundled";
   std::string session;
+  std::string verifier;
   std::string shard = "0/1";
   std::int64_t limit = 0;
   bool skipBadLines = false;
@@ -139,6 +140,11 @@ int runEvaluate(const Options& options) {
   auto models = options.run.open();
   if (!models) return fail(models.error());
   request.models = *std::move(models);
+  if (!options.verifier.empty()) {
+    auto verifier = open_model(options.verifier);
+    if (!verifier) return fail(verifier.error());
+    request.verifier = *std::move(verifier);
+  }
   auto set = read_problems(options.problems, options.skipBadLines);
   if (!set) return fail(set.error());
   request.set = *std::move(set);
@@ -168,6 +174,8 @@ void addEvaluateCommand(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--session", options->session, "The file to write to; an existing one is gone on with")
       ->required();
+  command->add_option("--verifier", options->verifier,
+                      "A bundled name or a folder: gives every completion a score, for weighted votes");
   command->add_option("--shard", options->shard, "I/N: only the problems whose index is I modulo N")
       ->check(CLI::Validator(checkShard, "I/N"));
   command->add_option("--limit", options->limit, "Only the first so many problems; 0 is all")

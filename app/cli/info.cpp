@@ -58,10 +58,12 @@ void printInfo(const ModelInfo& info) {
 }
 
 int listBundled(bool json) {
+  std::vector<std::string> names = bundled_models();
+  for (std::string& name : bundled_verifiers()) names.push_back(std::move(name));
   if (json) {
-    printJson(bundled_models());
+    printJson(names);
   } else {
-    for (const std::string& name : bundled_models()) fmt::print("{}\n", name);
+    for (const std::string& name : names) fmt::print("{}\n", name);
   }
   return 0;
 }

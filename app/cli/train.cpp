@@ -1,7 +1,8 @@
-// tandem-cli train, tandem-cli distil: run a recipe.
+// tandem-cli train, distil, sft and verifier: run a recipe of their kind.
 #include "core/training/train.h"
 
 #include <filesystem>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -30,16 +31,23 @@ std::string recipePath(const std::string& nameOrPath) {
   return std::filesystem::exists(bundled, ignored) ? bundled : nameOrPath;
 }
 
-/// The progress line, over all stages.
+/// The progress line: of sampling, then of the updates over all stages.
 class ProgressObserver final : public training::TrainingObserver {
  public:
-  explicit ProgressObserver(const training::Recipe& recipe)
-      : m_recipe(recipe), m_line("updates", before(std::ssize(recipe.stages))) {}
+  explicit ProgressObserver(const training::Recipe& recipe) : m_recipe(recipe) {}
 
+  void on_sampled(std::int64_t done, std::int64_t problems) override {
+    if (!m_line) m_line.emplace("problems sampled", problems);
+    m_line->update(done, {});
+  }
+  Status on_begin(const training::TrainingStart& /*start*/) override {
+    m_line.emplace("updates", before(std::ssize(m_recipe.stages)));
+    return {};
+  }
   Status on_update(const training::TrainingUpdate& update) override {
-    m_line.update(before(update.stage) + update.step,
-                  fmt::format("{}  loss {:.4f}  lr {:.2e}  {} tokens/s", goal_name(update.goal), update.loss,
-                              update.learning_rate, scaledText(update.tokens_per_s)));
+    m_line->update(before(update.stage) + update.step,
+                   fmt::format("{}  loss {:.4f}  lr {:.2e}  {} tokens/s", goal_name(update.goal), update.loss,
+                               update.learning_rate, scaledText(update.tokens_per_s)));
     return {};
   }
 
@@ -51,19 +59,16 @@ class ProgressObserver final : public training::TrainingObserver {
     return updates;
   }
   const training::Recipe& m_recipe;
-  Progress m_line;
+  std::optional<Progress> m_line;
 };
 
-/// `distils`: the recipe must name a teacher; otherwise it must not.
-int runTrain(const TrainCommand& command, bool distils) {
+int runTrain(const TrainCommand& command, const std::string& name) {
   const Interrupt interrupt;
   const auto recipe = training::read_recipe(recipePath(command.recipe));
   if (!recipe) return fail(recipe.error());
-  if (recipe->teacher.empty() == distils)
-    return fail(
-        {ErrorCode::InvalidArgument, fmt::format("{}: {}", command.recipe,
-                                                 distils ? "names no teacher to distil; use the train command"
-                                                         : "names a teacher; use the distil command")});
+  if (const std::string wanted = recipe_command(*recipe); wanted != name)
+    return fail({ErrorCode::InvalidArgument, fmt::format("{}: is a recipe for the {} command, not for {}",
+                                                         command.recipe, wanted, name)});
   const auto result = [&] {
     ProgressObserver progress(*recipe);
     return run_training(*recipe, command.options, progress, interrupt.token());
@@ -81,7 +86,7 @@ int runTrain(const TrainCommand& command, bool distils) {
   return result->finished ? 0 : 1;
 }
 
-void addCommand(CLI::App& app, Action& action, const char* name, const char* description, bool distils) {
+void addCommand(CLI::App& app, Action& action, const char* name, const char* description) {
   auto* command = app.add_subcommand(name, description);
   auto options = std::make_shared<TrainCommand>();
   command->add_option("--recipe", options->recipe, "A bundled name or a .json file")->required();
@@ -93,17 +98,16 @@ void addCommand(CLI::App& app, Action& action, const char* name, const char* des
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   command->callback(
-      [options, distils, &action] { action = [options, distils] { return runTrain(*options, distils); }; });
+      [options, name, &action] { action = [options, name] { return runTrain(*options, name); }; });
 }
 
 }  // namespace
 
-void addTrainCommand(CLI::App& app, Action& action) {
-  addCommand(app, action, "train", "Trains a model from scratch as a recipe says", false);
-}
-
-void addDistilCommand(CLI::App& app, Action& action) {
-  addCommand(app, action, "distil", "Distils a teacher into a student as a recipe says", true);
+void addTrainingCommands(CLI::App& app, Action& action) {
+  addCommand(app, action, "train", "Trains a model from scratch as a recipe says");
+  addCommand(app, action, "distil", "Distils a teacher into a student as a recipe says");
+  addCommand(app, action, "sft", "Fine-tunes a model as a recipe says");
+  addCommand(app, action, "verifier", "Trains a verifier of completions as a recipe says");
 }
 
 }  // namespace tandem::cli

@@ -91,6 +91,30 @@ Status read_rope(const JsonFile& file, ModelConfig& config) {
   return {};
 }
 
+/// LlamaForSequenceClassification with one label: a reward model's format. Its head is not the embedding,
+/// whatever tie_word_embeddings says.
+Status read_head(const JsonFile& file, ModelConfig& config) {
+  const JsonFields fields = file.fields();
+  TANDEM_TRY(config.tied_embeddings, fields.boolean("tie_word_embeddings", false));
+  if (!fields.has("architectures")) return {};
+  TANDEM_TRY(const json* const names, fields.array("architectures"));
+  if (std::find(names->begin(), names->end(), "LlamaForSequenceClassification") == names->end()) return {};
+  constexpr std::int64_t kUnsaid = 2;  // what the format means without id2label
+  std::int64_t labels = kUnsaid;
+  if (fields.has("id2label")) {
+    TANDEM_TRY(const json* const list, fields.object("id2label"));
+    labels = static_cast<std::int64_t>(list->size());
+  }
+  if (labels != 1)
+    return unsupported(fmt::format(
+        "{}: a LlamaForSequenceClassification with {} labels (id2label), only one with a single label, "
+        "a reward, is supported",
+        file.name, labels));
+  config.is_verifier = true;
+  config.tied_embeddings = false;
+  return {};
+}
+
 /// Everything LlamaForCausalLM needs (models.md 1.1); the hybrids build on it.
 Status read_llama(const JsonFile& file, ModelConfig& config) {
   const JsonFields fields = file.fields();
@@ -112,7 +136,7 @@ Status read_llama(const JsonFile& file, ModelConfig& config) {
                                 config.headdim));
   TANDEM_TRY(const double eps, fields.number("rms_norm_eps", 1e-12, 1, 1e-6));
   config.norm_eps = config.block_norm_eps = static_cast<float>(eps);
-  TANDEM_TRY(config.tied_embeddings, fields.boolean("tie_word_embeddings", false));
+  TANDEM_RETURN_IF_ERROR(read_head(file, config));
   TANDEM_TRY(config.max_context, fields.integer("max_position_embeddings", 1, kMaxContext));
   TANDEM_RETURN_IF_ERROR(require_text(fields, file.name, "hidden_act", "silu"));
   TANDEM_RETURN_IF_ERROR(require_flag(fields, file.name, "attention_bias", false));
@@ -272,6 +296,10 @@ Result<ModelConfig> read_model_config(const std::string& folder) {
   } else if (type == "llama") {
     TANDEM_RETURN_IF_ERROR(read_llama(file, config));
     if (fs::exists(root / "mamba_config.json", ignored)) {
+      if (config.is_verifier)
+        return unsupported(
+            "config.json: a LlamaForSequenceClassification with mamba_config.json beside it "
+            "is not supported, only with attention in every layer");
       config.family = ModelFamily::MambaInLlama;
       TANDEM_TRY(const JsonFile hybrid, read_json_file(root / "mamba_config.json"));
       TANDEM_RETURN_IF_ERROR(read_hybrid(hybrid, config));

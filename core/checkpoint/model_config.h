@@ -32,6 +32,7 @@ struct ModelConfig {
   float norm_eps = 1e-5F;  // final norm; block norms too unless block_norm_eps says otherwise
   float block_norm_eps = 1e-5F;
   bool tied_embeddings = true;
+  bool is_verifier = false;      // Llama with one score per token in place of a vocabulary's logits
   std::int64_t max_context = 0;  // 0 = unlimited
 
   // Attention layers

@@ -28,6 +28,7 @@ Status validate(const Model& model, const GenerationRequest& request) {
   const auto invalid = [](std::string message) {
     return Error{ErrorCode::InvalidArgument, std::move(message)};
   };
+  TANDEM_RETURN_IF_ERROR(check_writes(model.info()));
   if (request.prompt.empty()) return invalid("the prompt has no tokens, at least one is needed");
   for (const std::int32_t id : request.prompt)
     if (id < 0 || id >= model.info().vocab)

@@ -268,12 +268,14 @@ Status validate(std::span<const std::shared_ptr<const Model>> models, const Benc
     return invalid(
         fmt::format("Threads and repeats start at 1, found {} and {}.", options.threads, options.repeats));
   const std::int64_t context = options.prompt_tokens + steps_per_repeat(options);
-  for (const auto& model : models)
+  for (const auto& model : models) {
+    TANDEM_RETURN_IF_ERROR(check_writes(model->info()));
     if (const std::int64_t limit = model->info().max_context; limit > 0 && context > limit)
       return Error{
           ErrorCode::OutOfRange,
           fmt::format("{} reads at most {} tokens; the benchmark needs {} (prompt {}, warm-up 1, timed {}).",
                       model->info().name, limit, context, options.prompt_tokens, options.generated_tokens)};
+  }
   return {};
 }
 

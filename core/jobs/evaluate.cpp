@@ -11,6 +11,7 @@
 
 #include "core/base/provenance.h"
 #include "core/generation/warm_up.h"
+#include "core/jobs/score.h"
 
 namespace tandem {
 namespace {
@@ -155,6 +156,8 @@ class Evaluation {
 
   Status run(const std::stop_token& stop) {
     TANDEM_RETURN_IF_ERROR(validate());
+    if (request_.verifier != nullptr)
+      TANDEM_RETURN_IF_ERROR(claim_scores(*request_.verifier, session_, false));
     for (const auto& model : request_.models) TANDEM_RETURN_IF_ERROR(add_side(*model));
     TANDEM_RETURN_IF_ERROR(add_problems());
     std::int64_t complete = 0;
@@ -176,6 +179,7 @@ class Evaluation {
       return Error{ErrorCode::InvalidArgument, std::move(message)};
     };
     if (request_.models.empty()) return invalid("no model was named, at least one is needed");
+    for (const auto& model : request_.models) TANDEM_RETURN_IF_ERROR(check_writes(model->info()));
     for (std::size_t i = 0; i < request_.models.size(); ++i)
       for (std::size_t j = 0; j < i; ++j)
         if (request_.models[i]->info().sha256 == request_.models[j]->info().sha256 &&
@@ -270,7 +274,8 @@ class Evaluation {
 
   Status run_problem(Side& side, const SessionProblem& problem, Context& context,
                      const std::stop_token& stop) {
-    if (stop.stop_requested() || side.complete.contains(problem.id)) return {};
+    if (stop.stop_requested()) return {};
+    if (side.complete.contains(problem.id)) return score(side, problem, context);
     // What an interrupted run left of this problem has other times.
     TANDEM_RETURN_IF_ERROR(session_.clear_problem(side.run_id, problem.id));
     observer_.on_problem(side.index, problem.problem, side.run_id, problem.id);
@@ -296,7 +301,15 @@ class Evaluation {
         return explained(warmed.error());
     auto result = generate(*side.model, request, context, &recorder, stop_here.get_token());
     if (!result) return explained(result.error());
+    if (!result->cancelled) TANDEM_RETURN_IF_ERROR(score(side, problem, context));
     return recorder.finish(*result, static_cast<std::int64_t>(request.prompt.size()));
+  }
+
+  Status score(const Side& side, const SessionProblem& problem, Context& context) {
+    if (request_.verifier == nullptr) return {};
+    TANDEM_TRY([[maybe_unused]] const std::int64_t scored,
+               score_problem(*request_.verifier, side.run_id, problem, session_, context));
+    return {};
   }
 
   const EvaluateRequest& request_;

@@ -35,6 +35,7 @@ class RunObserver {
 
 struct EvaluateRequest {
   std::vector<std::shared_ptr<const Model>> models;  // teacher first
+  std::shared_ptr<const Model> verifier;             // scores every completion; may be null
   ProblemSet set;
   std::vector<std::int64_t> problems;  // indices into set.problems; empty = all
   RunSettings settings;
@@ -46,10 +47,12 @@ struct EvaluateRequest {
 /// Takes turns (problem by problem, the order of models alternating) or, with settings.mode == "together",
 /// both at once, each on its share of the threads (at least one). settings.threads == 0 means all of the
 /// machine's. Problems that the session already has complete for a model are skipped, others are run whole: a
-/// killed run resumes. Completions are graded as they finish. A stop is no error: what finished is kept, and
-/// the problem it interrupts is not marked complete. Errors: InvalidArgument (no model, a model twice, no
-/// problem, shard outside shards), Mismatch (the session holds a run of one of the models with other
-/// settings, or other problems under the same name), those of generate() and of the session.
+/// killed run resumes. Completions are graded as they finish; a verifier scores a problem's once all are
+/// there, outside the times that are measured, and those that lack a score in problems that were complete. A
+/// stop is no error: what finished is kept, and the problem it interrupts is not marked complete. Errors:
+/// InvalidArgument (no model, a model twice, no problem, shard outside shards), Mismatch (the session holds a
+/// run of one of the models with other settings, or other problems under the same name), those of generate(),
+/// of claim_scores() and of the session.
 Status evaluate(const EvaluateRequest& request, Session& session, RunObserver* observer = nullptr,
                 std::stop_token stop = {});
 

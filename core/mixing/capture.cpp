@@ -78,7 +78,7 @@ Result<Capture> capture(const Model& model, std::span<const std::int32_t> ids, c
   TANDEM_RETURN_IF_ERROR(validate(model.info(), ids, options));
   Capture result;
   result.ids.assign(ids.begin(), ids.end());
-  result.logits = Tensor({static_cast<std::int64_t>(ids.size()), model.info().vocab});
+  result.logits = Tensor({static_cast<std::int64_t>(ids.size()), model.info().outputs()});
   CaptureObserver observer(context, options, model.info(), stop, result);
   model.prefill(context, ids, nullptr, result.logits, &observer);
   if (stop.stop_requested()) return Error{ErrorCode::Cancelled, "the capture was cancelled"};

@@ -31,7 +31,7 @@ struct LayerMatrices {
 
 struct Capture {
   std::vector<std::int32_t> ids;
-  Tensor logits;                      // [T, V]
+  Tensor logits;                      // [T, V]; of a verifier its scores, [T, 1]
   std::vector<LayerMatrices> layers;  // in layer order
 };
 
@@ -41,8 +41,9 @@ struct CaptureOptions {
   std::int64_t max_tokens = 2048;    // T^2 floats per head and matrix: refused beyond this
 };
 
-/// Arithmetic in f32; for exact matrices the model is one opened with f32 weights. Errors: InvalidArgument (layer or head outside the
-/// model, ids outside the vocabulary, no ids), OutOfRange (more than max_tokens), Cancelled.
+/// Arithmetic in f32; for exact matrices the model is one opened with f32 weights. Errors: InvalidArgument
+/// (layer or head outside the model, ids outside the vocabulary, no ids), OutOfRange (more than max_tokens),
+/// Cancelled.
 Result<Capture> capture(const Model& model, std::span<const std::int32_t> ids, const CaptureOptions& options,
                         Context& context, std::stop_token stop = {});
 

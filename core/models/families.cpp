@@ -212,7 +212,9 @@ Result<std::unique_ptr<ModelWeights>> build_weights(const ModelConfig& config, c
     weights->layers.push_back(std::move(layer));
   }
   weights->final_norm = source.take(names.final_norm, {config.d_model});
-  if (config.tied_embeddings) {
+  if (config.is_verifier) {
+    weights->head = source.take_packed("score.weight", {1, config.d_model});
+  } else if (config.tied_embeddings) {
     if (source.ok()) weights->head = PackedMatrix::pack(context, weights->embedding, type);
   } else {
     weights->head = source.take_packed("lm_head.weight", {config.vocab_size, config.d_model});

@@ -49,13 +49,15 @@ struct ModelInfo {
   std::int64_t parameters = 0;
   std::int64_t weight_bytes = 0;  // in memory, as packed
   std::int64_t vocab = 0;
+  bool is_verifier = false;  // gives one score per token in place of a vocabulary's logits
   std::int64_t d_model = 0;
   std::int64_t d_ff = 0;
   std::int64_t max_context = 0;       // tokens; 0 when the architecture sets no limit
   std::vector<std::int32_t> eos_ids;  // tokens that end a completion
   std::vector<LayerInfo> layers;
 
-  bool is_pure_attention() const;  // a teacher
+  std::int64_t outputs() const { return is_verifier ? 1 : vocab; }  // width of logits
+  bool is_pure_attention() const;                                   // a teacher
   std::int64_t cache_bytes_per_token() const;
   std::int64_t state_bytes() const;
 };
@@ -83,7 +85,7 @@ class Model {
 
   /// Whole-sequence forward pass. ids: T >= 1 tokens, each in [0, vocab). Fills the prompt part of `state`
   /// when it is not null.
-  /// @param logits [T, V], or [1, V] to get only the last position's.
+  /// @param logits [T, V], or [1, V] to get only the last position's; V is info().outputs().
   /// @param observer sees each layer's input when not null (used by core/mixing).
   class LayerObserver {
    public:
@@ -113,7 +115,11 @@ class Model {
 Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path,
                                                 const LoadOptions& options = {});
 
-/// Names of the bundled models, in the order to offer them.
+/// Refuses models that cannot write. Errors: Unsupported, when the model is a verifier.
+Status check_writes(const ModelInfo& info);
+
+/// Names of the bundled models that write, in the order to offer them, and of those that score.
 std::vector<std::string> bundled_models();
+std::vector<std::string> bundled_verifiers();
 
 }  // namespace tandem

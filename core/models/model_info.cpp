@@ -27,6 +27,12 @@ std::int64_t ModelInfo::cache_bytes_per_token() const {
   return bytes;
 }
 
+Status check_writes(const ModelInfo& info) {
+  if (!info.is_verifier) return {};
+  return Error{ErrorCode::Unsupported,
+               info.name + " is a verifier: it scores completions and cannot write any"};
+}
+
 std::int64_t ModelInfo::state_bytes() const {
   std::int64_t bytes = 0;
   for (const LayerInfo& layer : layers) bytes += layer.state_bytes;

@@ -16,6 +16,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Names of the bundled verifiers, or of the other models. One that cannot be read is no verifier: opening it
+/// says what is wrong.
+std::vector<std::string> bundled(bool verifiers) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(resource_path("models"), ignored)) {
+    if (!entry.is_directory(ignored) || !fs::exists(entry.path() / "config.json", ignored)) continue;
+    const auto config = read_model_config(entry.path().string());
+    if ((config && config->is_verifier) == verifiers) names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end(), std::greater<>());  // "seed-teacher" first, its students after it
+  return names;
+}
+
 void add_end(ModelConfig& config, std::int32_t id) {
   if (std::find(config.eos_ids.begin(), config.eos_ids.end(), id) == config.eos_ids.end())
     config.eos_ids.push_back(id);
@@ -36,7 +50,8 @@ Result<fs::path> model_path(const std::string& name_or_path) {
                     "file, or a .gguf file",
                     name_or_path)};
   }
-  const auto names = bundled_models();
+  std::vector<std::string> names = bundled_models();
+  for (std::string& name : bundled_verifiers()) names.push_back(std::move(name));
   if (std::find(names.begin(), names.end(), name_or_path) != names.end())
     return fs::path(resource_path("models")) / name_or_path;
   return Error{ErrorCode::NotFound,
@@ -97,6 +112,7 @@ ModelInfo describe_model(const fs::path& path, const ModelConfig& config, const 
     info.parameters += elements;
   }
   info.vocab = config.vocab_size;
+  info.is_verifier = config.is_verifier;
   info.d_model = config.d_model;
   info.d_ff = config.d_ff;
   info.max_context = config.max_context;
@@ -112,13 +128,11 @@ ModelInfo describe_model(const fs::path& path, const ModelConfig& config, const 
 }  // namespace
 
 std::vector<std::string> bundled_models() {
-  std::vector<std::string> names;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(resource_path("models"), ignored))
-    if (entry.is_directory(ignored) && fs::exists(entry.path() / "config.json", ignored))
-      names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end(), std::greater<>());  // "seed-teacher" first, its students after it
-  return names;
+  return bundled(false);
+}
+
+std::vector<std::string> bundled_verifiers() {
+  return bundled(true);
 }
 
 Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path, const LoadOptions& options) {

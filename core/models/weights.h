@@ -28,7 +28,7 @@ struct ModelWeights {
   float block_norm_eps = 1e-5F;
   Tensor final_norm;  // [C]
   float final_norm_eps = 1e-5F;
-  PackedMatrix head;  // [V, C]; packed from the embedding when tied
+  PackedMatrix head;  // [V, C], packed from the embedding when tied; [1, C] in a verifier
 };
 
 }  // namespace tandem

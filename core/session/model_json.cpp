@@ -59,6 +59,7 @@ std::string to_json(const ModelInfo& info) {
                        {"parameters", info.parameters},
                        {"weight_bytes", info.weight_bytes},
                        {"vocab", info.vocab},
+                       {"is_verifier", info.is_verifier},
                        {"d_model", info.d_model},
                        {"d_ff", info.d_ff},
                        {"max_context", info.max_context},
@@ -82,6 +83,7 @@ Result<ModelInfo> model_info(const SessionModel& model) {
   TANDEM_RETURN_IF_ERROR(read_count(fields, "parameters", info.parameters));
   TANDEM_RETURN_IF_ERROR(read_count(fields, "weight_bytes", info.weight_bytes));
   TANDEM_RETURN_IF_ERROR(read_count(fields, "vocab", info.vocab));
+  TANDEM_TRY(info.is_verifier, fields.boolean("is_verifier", false));
   TANDEM_RETURN_IF_ERROR(read_count(fields, "d_model", info.d_model));
   TANDEM_RETURN_IF_ERROR(read_count(fields, "d_ff", info.d_ff));
   TANDEM_RETURN_IF_ERROR(read_count(fields, "max_context", info.max_context));

@@ -159,6 +159,9 @@ class Session {
   /// Errors: NotFound when there is no such completion.
   Status set_override(std::int64_t run_id, std::int64_t problem_id, int index, std::optional<bool> correct,
                       const std::string& note);
+  /// A verifier's score in [0, 1]. Errors: NotFound when there is no such completion.
+  Status set_score(std::int64_t run_id, std::int64_t problem_id, int index, double score);
+  Status clear_scores();  // of all completions
   Status set_note(const std::string& key, const std::string& text);
   Status add_benchmark(const std::string& json);  // one `bench` result, as printed with --json
   /// Commits what was added, now.

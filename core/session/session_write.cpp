@@ -31,6 +31,14 @@ Status insert_layer(sqlite::Database& database, std::int64_t capture_id, const L
   return insert_stack("content", layer.content);
 }
 
+/// What an UPDATE of one completion says when there is none.
+Status check_found(bool found, const std::string& path, std::int64_t run_id, std::int64_t problem_id,
+                   int index) {
+  if (found) return {};
+  return Error{ErrorCode::NotFound, fmt::format("{} has no completion {} of problem {} in run {}", path,
+                                                index, problem_id, run_id)};
+}
+
 }  // namespace
 
 Result<std::int64_t> Session::add_model(const ModelInfo& info) {
@@ -158,11 +166,24 @@ Status Session::set_override(std::int64_t run_id, std::int64_t problem_id, int i
         "UPDATE completion SET override_correct = ?, override_note = ? "
         "WHERE run_id = ? AND problem_id = ? AND completion_index = ? RETURNING 1",
         [&found](const sqlite::Row&) { found = true; }, correct, note, run_id, problem_id, index));
-    if (!found)
-      return Error{ErrorCode::NotFound, fmt::format("{} has no completion {} of problem {} in run {}", path(),
-                                                    index, problem_id, run_id)};
-    return {};
+    return check_found(found, path(), run_id, problem_id, index);
   });
+}
+
+Status Session::set_score(std::int64_t run_id, std::int64_t problem_id, int index, double score) {
+  return state_->write([&](sqlite::Database& database) -> Status {
+    bool found = false;
+    TANDEM_RETURN_IF_ERROR(database.query(
+        "UPDATE completion SET score = ? "
+        "WHERE run_id = ? AND problem_id = ? AND completion_index = ? RETURNING 1",
+        [&found](const sqlite::Row&) { found = true; }, score, run_id, problem_id, index));
+    return check_found(found, path(), run_id, problem_id, index);
+  });
+}
+
+Status Session::clear_scores() {
+  return state_->write(
+      [](sqlite::Database& database) { return database.run("UPDATE completion SET score = NULL"); });
 }
 
 Status Session::set_note(const std::string& key, const std::string& text) {

@@ -72,14 +72,21 @@ class LayerObjective : public Objective {
   std::vector<double> distances_, norms_;  // per layer, of the update so far
 };
 
-class TokenObjective final : public Objective {
+/// A loss of the logits and the batch's own targets: cross_entropy_loss or binary_cross_entropy_loss.
+class TargetObjective final : public Objective {
  public:
+  using Loss = decltype(cross_entropy_loss);
+  explicit TargetObjective(Loss* loss) : loss_(loss) {}
+
   double accumulate(Context& context, TrainableModel& model, const Batch& batch) override {
     const TensorView logits = model.forward(context, batch.shape, batch.ids);
-    const double loss = cross_entropy_loss(context, logits, batch.targets, batch.weights, logits);
+    const double loss = loss_(context, logits, batch.targets, batch.weights, logits);
     model.backward(context, logits);
     return loss;
   }
+
+ private:
+  Loss* loss_;
 };
 
 class MatrixObjective final : public LayerObjective {
@@ -214,10 +221,13 @@ void Objective::select_parameters(TrainableModel& model) const {
 
 std::unique_ptr<Objective> make_objective(Goal goal, std::shared_ptr<const Model> teacher,
                                           std::int64_t accumulate) {
-  TANDEM_CHECK(goal == Goal::Tokens || teacher != nullptr, std::string(goal_name(goal)) + " needs a teacher");
+  TANDEM_CHECK(goal == Goal::Tokens || goal == Goal::Outcome || teacher != nullptr,
+               std::string(goal_name(goal)) + " needs a teacher");
   switch (goal) {
     case Goal::Tokens:
       break;
+    case Goal::Outcome:
+      return std::make_unique<TargetObjective>(binary_cross_entropy_loss);
     case Goal::Matrices:
       return std::make_unique<MatrixObjective>(std::move(teacher), accumulate);
     case Goal::Hidden:
@@ -227,7 +237,7 @@ std::unique_ptr<Objective> make_objective(Goal goal, std::shared_ptr<const Model
     case Goal::LogitsReverse:
       return std::make_unique<LogitObjective>(std::move(teacher), KlDirection::Reverse);
   }
-  return std::make_unique<TokenObjective>();
+  return std::make_unique<TargetObjective>(cross_entropy_loss);
 }
 
 }  // namespace tandem::training

@@ -29,7 +29,7 @@ class Objective {
   virtual Distances take_distances() { return {}; }
 };
 
-/// `teacher` may be null for Goal::Tokens. `accumulate`: micro-batches per update.
+/// `teacher` may be null for Goal::Tokens and Goal::Outcome. `accumulate`: micro-batches per update.
 std::unique_ptr<Objective> make_objective(Goal goal, std::shared_ptr<const Model> teacher,
                                           std::int64_t accumulate);
 

@@ -59,7 +59,9 @@ struct TrainingSnapshot {
 class TrainingObserver {
  public:
   virtual ~TrainingObserver() = default;
-  /// Before everything else.
+  /// While the recipe's completions are sampled, before everything else: problems done, of all.
+  virtual void on_sampled(std::int64_t /*done*/, std::int64_t /*problems*/) {}
+  /// Before the first update.
   virtual Status on_begin(const TrainingStart& /*start*/) { return {}; }
   virtual Status on_update(const TrainingUpdate& /*update*/) { return {}; }
   virtual Status on_event(const TrainingEvent& /*event*/) { return {}; }

@@ -17,7 +17,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kMost = std::int64_t{1} << 40;  // of counts that have no natural bound
-constexpr std::array kGoals = {Goal::Tokens, Goal::Matrices, Goal::Hidden, Goal::Logits, Goal::LogitsReverse};
+constexpr std::array kGoals = {Goal::Tokens, Goal::Matrices,      Goal::Hidden,
+                               Goal::Logits, Goal::LogitsReverse, Goal::Outcome};
 
 /// An object of the recipe with its path for messages.
 struct Section {
@@ -55,6 +56,24 @@ Status read_corpus(const Section& top, Recipe& recipe) {
   recipe.corpus.problems.seed = static_cast<std::uint64_t>(seed);
   recipe.corpus.problems.min_steps = static_cast<int>(least);
   recipe.corpus.problems.max_steps = static_cast<int>(most);
+  return {};
+}
+
+Status read_completions(const Section& top, Recipe& recipe) {
+  if (!top.fields().has("completions")) return {};
+  TANDEM_TRY(const Section section, member(top, "completions", true));
+  TANDEM_RETURN_IF_ERROR(
+      only(section, {"model", "problems", "per_problem", "temperature", "max_tokens", "seed"}));
+  const JsonFields fields = section.fields();
+  CompletionSettings completions;
+  TANDEM_TRY(completions.model, fields.text("model"));
+  TANDEM_TRY(completions.problems, fields.integer("problems", 1, 1 << 24, completions.problems));
+  TANDEM_TRY(completions.per_problem, fields.integer("per_problem", 1, 1 << 16, completions.per_problem));
+  TANDEM_TRY(completions.temperature, fields.number("temperature", 0, 100, completions.temperature));
+  TANDEM_TRY(completions.max_tokens, fields.integer("max_tokens", 1, 1 << 20, completions.max_tokens));
+  TANDEM_TRY(const std::int64_t seed, fields.integer("seed", 0, kMost, 0));
+  completions.seed = static_cast<std::uint64_t>(seed);
+  recipe.completions = completions;
   return {};
 }
 
@@ -102,7 +121,7 @@ Result<Stage> read_stage(const Section& section) {
   TANDEM_TRY(const std::string goal, fields.text("goal"));
   const auto named = std::find_if(kGoals.begin(), kGoals.end(), [&](Goal g) { return goal == goal_name(g); });
   if (named == kGoals.end())
-    return fields.wrong("goal", R"("tokens", "matrices", "hidden", "logits" or "logits_reverse")");
+    return fields.wrong("goal", R"("tokens", "matrices", "hidden", "logits", "logits_reverse" or "outcome")");
   stage.goal = *named;
   TANDEM_TRY(stage.shape.sequences, fields.integer("sequences", 1, 1 << 16));
   TANDEM_TRY(stage.shape.seqlen, fields.integer("tokens", 2, 1 << 16));
@@ -121,7 +140,7 @@ Status read_stages(const Section& top, Recipe& recipe) {
       return Error{ErrorCode::BadFormat,
                    fmt::format("{} is {}, wanted an object", where, describe_json(value))};
     TANDEM_TRY(const Stage stage, read_stage({value, where}));
-    if (stage.goal != Goal::Tokens && recipe.teacher.empty())
+    if (stage.goal != Goal::Tokens && stage.goal != Goal::Outcome && recipe.teacher.empty())
       return Error{ErrorCode::BadFormat,
                    fmt::format("{}: the goal \"{}\" needs a teacher", where, goal_name(stage.goal))};
     recipe.stages.push_back(stage);
@@ -130,34 +149,65 @@ Status read_stages(const Section& top, Recipe& recipe) {
   return {};
 }
 
+/// What the parts of a recipe ask of each other.
+Status check_parts(const Section& top, const Recipe& recipe) {
+  const auto refuse = [&](const char* why) {
+    return Error{ErrorCode::BadFormat, fmt::format("{}: {}", top.where, why)};
+  };
+  if (recipe.config.empty() == recipe.start.empty())
+    return refuse("one of 'model' (the config.json to make) and 'start' (the model to go on from) is needed");
+  if (!recipe.start.empty() && !recipe.mamba_config.empty())
+    return refuse("'mamba' goes with 'model'; the model named by 'start' has its own");
+  if (recipe.completions && recipe.start.empty())
+    return refuse("'completions' are for a model to go on from, which 'start' names");
+  const auto outcomes = std::count_if(recipe.stages.begin(), recipe.stages.end(),
+                                      [](const Stage& stage) { return stage.goal == Goal::Outcome; });
+  if (outcomes == 0) return {};
+  if (outcomes < std::ssize(recipe.stages))
+    return refuse("a stage with the goal \"outcome\" trains a verifier, the others must do so too");
+  if (recipe.completions && recipe.teacher.empty()) return {};
+  return refuse("the goal \"outcome\" needs 'completions' to learn from, and no teacher");
+}
+
 }  // namespace
 
 const char* goal_name(Goal goal) {
-  constexpr std::array kNames = {"tokens", "matrices", "hidden", "logits", "logits_reverse"};
+  constexpr std::array kNames = {"tokens", "matrices", "hidden", "logits", "logits_reverse", "outcome"};
   static_assert(kNames.size() == kGoals.size());
   return kNames[static_cast<std::size_t>(goal)];
+}
+
+const char* recipe_command(const Recipe& recipe) {
+  if (recipe.makes_verifier()) return "verifier";
+  if (!recipe.teacher.empty()) return "distil";
+  return recipe.start.empty() ? "train" : "sft";
 }
 
 Result<Recipe> parse_recipe(const std::string& text, const std::string& name) {
   TANDEM_TRY(const json document, parse_json_object(text, name));
   const Section top{document, name};
-  TANDEM_RETURN_IF_ERROR(only(top, {"seed", "model", "mamba", "teacher", "corpus", "tokenizer", "stages",
-                                    "checkpoint_every", "precision"}));
+  TANDEM_RETURN_IF_ERROR(only(top, {"seed", "model", "mamba", "teacher", "start", "corpus", "completions",
+                                    "tokenizer", "stages", "checkpoint_every", "precision"}));
   const JsonFields fields = top.fields();
   Recipe recipe;
   recipe.json = text;
   TANDEM_TRY(const std::int64_t seed, fields.integer("seed", 0, kMost, 0));
   recipe.seed = static_cast<std::uint64_t>(seed);
-  TANDEM_TRY(const json* const model, fields.object("model"));
-  recipe.config = model->dump(1) + "\n";
+  if (fields.has("model")) {
+    TANDEM_TRY(const json* const model, fields.object("model"));
+    recipe.config = model->dump(1) + "\n";
+  }
   if (fields.has("mamba")) {
     TANDEM_TRY(const json* const mamba, fields.object("mamba"));
     recipe.mamba_config = mamba->dump(1) + "\n";
   }
   TANDEM_TRY(recipe.teacher, fields.text("teacher", ""));
+  TANDEM_TRY(recipe.start, fields.text("start", ""));
   TANDEM_RETURN_IF_ERROR(read_corpus(top, recipe));
+  TANDEM_RETURN_IF_ERROR(read_completions(top, recipe));
   TANDEM_RETURN_IF_ERROR(read_tokenizer_settings(top, recipe));
   TANDEM_RETURN_IF_ERROR(read_stages(top, recipe));
+  TANDEM_RETURN_IF_ERROR(check_parts(top, recipe));
   TANDEM_TRY(recipe.checkpoint_every, fields.integer("checkpoint_every", 1, kMost, recipe.checkpoint_every));
   TANDEM_TRY(const std::string precision, fields.text("precision", "bf16"));
   if (precision != "f32" && precision != "bf16") return fields.wrong("precision", R"("f32" or "bf16")");

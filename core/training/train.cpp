@@ -1,5 +1,6 @@
 #include "core/training/train.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -9,12 +10,13 @@
 #include <optional>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "core/base/file.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/training/adamw.h"
+#include "core/training/completions.h"
 #include "core/training/log.h"
+#include "core/training/model_files.h"
 #include "core/training/objective.h"
 #include "core/training/probe.h"
 #include "core/training/student_start.h"
@@ -26,6 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kCheckpoint = "training.safetensors";
+constexpr const char* kCompletions = "completions.tandem";
 constexpr const char* kPosition = "position";  // stage, step, tokens in two words
 constexpr std::int64_t kPlaceWords = 4;
 constexpr std::int64_t kMaxLogBytes = std::int64_t{1} << 32;
@@ -48,7 +51,9 @@ class Run {
   Run(const Recipe& recipe, const TrainingOptions& options, TrainingObserver& observer)
       : recipe_(recipe), folder_(options.folder), observer_(observer), context_(options.threads) {}
 
-  Status begin(bool resume);
+  Status begin(bool resume, const std::stop_token& stop);
+  /// False when the sampling of completions was stopped: there is nothing to train on yet.
+  bool ready() const { return examples_ != nullptr; }
   Status announce(bool resumed);
   Result<TrainingResult> work(std::stop_token stop);
   Status tell(EventKind kind, std::string text) {
@@ -56,8 +61,11 @@ class Run {
   }
 
  private:
+  Status open_models();
   Status write_fresh_folder();
   Status make_model();
+  Status find_examples(const std::stop_token& stop);
+  Status start_weights();
   Status read_checkpoint();
   Status cut_log();
   Status save();
@@ -75,8 +83,11 @@ class Run {
   TrainingObserver& observer_;
   Context context_;
   std::shared_ptr<const Model> teacher_;
+  std::shared_ptr<const Model> start_;
   std::shared_ptr<const Tokenizer> tokenizer_;
+  PromptFormat prompt_;
   std::int32_t end_ = 0;
+  std::shared_ptr<const ExampleSource> examples_;
   std::unique_ptr<TrainableModel> model_;
   std::unique_ptr<Objective> objective_;
   std::optional<AdamW> optimizer_;
@@ -92,35 +103,16 @@ Status Run::write_fresh_folder() {
                              folder_.string())};
   fs::create_directories(folder_, error);
   if (error) return Error{ErrorCode::Io, fmt::format("{}: {}", folder_.string(), error.message())};
-  std::string tokenizer;
-  std::string end;
-  if (teacher_ != nullptr) {
-    TANDEM_TRY(tokenizer, read_file((fs::path(teacher_->info().path) / "tokenizer.json").string(), 1 << 28));
-    end = teacher_->prompt().eos_token;
-  } else {
-    corpus::BpeTrainer trainer;
-    for (std::int64_t i = 0; i < recipe_.tokenizer_examples; ++i)
-      trainer.add(generate_example(recipe_.corpus, static_cast<std::uint64_t>(i)).text());
-    tokenizer = trainer.train(recipe_.tokenizer).json;
-    end = recipe_.tokenizer.special_tokens.front();
-  }
-  const nlohmann::ordered_json prompt = {{"template", corpus::style_template(corpus::AnswerStyle::Reason)},
-                                         {"answer", "The final answer is {answer}."},
-                                         {"eos_token", end}};
-  TANDEM_RETURN_IF_ERROR(write_text(folder_ / "config.json", recipe_.config));
-  if (!recipe_.mamba_config.empty())
-    TANDEM_RETURN_IF_ERROR(write_text(folder_ / "mamba_config.json", recipe_.mamba_config));
-  TANDEM_RETURN_IF_ERROR(write_text(folder_ / "tokenizer.json", tokenizer));
-  TANDEM_RETURN_IF_ERROR(write_text(folder_ / "prompt.json", prompt.dump(1) + "\n"));
+  TANDEM_RETURN_IF_ERROR(write_model_files(recipe_, teacher_.get(), start_.get(), folder_));
   return write_text(folder_ / kRecipeName, recipe_.json);  // last: a folder that has it is complete
 }
 
 Status Run::make_model() {
   TANDEM_TRY(const ModelConfig config, read_model_config(folder_.string()));
   TANDEM_TRY(tokenizer_, read_tokenizer((folder_ / "tokenizer.json").string()));
-  TANDEM_TRY(const PromptFormat prompt, read_prompt_format((folder_ / "prompt.json").string()));
-  const auto end = tokenizer_->id_of(prompt.eos_token);
-  if (!end) return Error{ErrorCode::Mismatch, "the tokenizer has no end token '" + prompt.eos_token + "'"};
+  TANDEM_TRY(prompt_, read_prompt_format((folder_ / "prompt.json").string()));
+  const auto end = tokenizer_->id_of(prompt_.eos_token);
+  if (!end) return Error{ErrorCode::Mismatch, "the tokenizer has no end token '" + prompt_.eos_token + "'"};
   end_ = *end;
   if (tokenizer_->vocab_size() > config.vocab_size)
     return Error{ErrorCode::Mismatch, fmt::format("the tokenizer has {} tokens, the model {}",
@@ -130,15 +122,73 @@ Status Run::make_model() {
 }
 
 BatchSource Run::source_of(const Stage& stage) const {
-  return {{recipe_.corpus, stage.shape, stage.accumulate, recipe_.prompt_weight, stage.result_weight},
-          *tokenizer_,
-          end_};
+  const Target target = stage.goal == Goal::Outcome ? Target::Outcome : Target::NextToken;
+  return {{stage.shape, stage.accumulate, recipe_.prompt_weight, stage.result_weight, target}, examples_};
 }
 
-Status Run::begin(bool resume) {
+// The corpus, or what the recipe's completions are sampled to be: all of them for a verifier, those that are
+// right for a model that is to write. None when that was stopped.
+Status Run::find_examples(const std::stop_token& stop) {
+  if (!recipe_.completions) {
+    examples_ = std::make_shared<CorpusExamples>(recipe_.corpus, *tokenizer_, end_);
+    return {};
+  }
+  TANDEM_TRY(
+      auto sampled,
+      sample_completions(
+          *recipe_.completions, recipe_.corpus.problems, (folder_ / kCompletions).string(),
+          context_.threads(),
+          [this](std::int64_t done, std::int64_t problems) { observer_.on_sampled(done, problems); }, stop));
+  if (stop.stop_requested()) return {};
+  const auto all = sampled.size();
+  const auto right = std::count_if(sampled.begin(), sampled.end(), [](const auto& c) { return c.correct; });
+  if (!recipe_.makes_verifier())
+    std::erase_if(sampled, [](const SampledCompletion& c) { return !c.correct || !c.ended; });
+  if (right == 0 || sampled.empty() || (recipe_.makes_verifier() && right == std::ssize(sampled)))
+    return Error{
+        ErrorCode::InvalidArgument,
+        fmt::format("{} of {} completions by {} are right: {}", right, all, recipe_.completions->model,
+                    right == 0        ? "there is nothing to learn from"
+                    : sampled.empty() ? "but none of these comes to its end"
+                                      : "a verifier needs wrong ones too; harder problems have them")};
+  examples_ = std::make_shared<SampledExamples>(sampled, prompt_, *tokenizer_, end_, recipe_.seed);
+  return {};
+}
+
+Status Run::open_models() {
   if (!recipe_.teacher.empty()) {
     TANDEM_TRY(teacher_, open_model(recipe_.teacher));
+    TANDEM_RETURN_IF_ERROR(check_writes(teacher_->info()));
   }
+  if (!recipe_.start.empty()) {
+    TANDEM_TRY(start_, open_model(recipe_.start));
+    if (!recipe_.makes_verifier()) TANDEM_RETURN_IF_ERROR(check_writes(start_->info()));
+  }
+  return {};
+}
+
+Status Run::start_weights() {
+  const RandomStream random(recipe_.seed, kWeightStream);
+  if (start_ != nullptr) {
+    TANDEM_TRY(const auto checkpoint, Checkpoint::open(start_->info().path));
+    std::vector<NamedTensor> tensors = model_->parameters().tensors();
+    // A new verifier's head stays 0: to begin with, all completions are as likely right as wrong.
+    if (model_->config().is_verifier && !start_->info().is_verifier)
+      std::erase_if(tensors, [](const NamedTensor& tensor) { return tensor.name == "score.weight"; });
+    return read_tensors(*checkpoint, tensors);
+  }
+  if (teacher_ == nullptr) {
+    model_->initialize(random);
+    return {};
+  }
+  const Stage& first = recipe_.stages.front();
+  const std::vector<Batch> batch = source_of(first).update(0);
+  const auto ids = std::span(batch.front().ids).first(static_cast<std::size_t>(first.shape.seqlen));
+  return start_from_teacher(context_, *teacher_, ids, random, *model_);
+}
+
+Status Run::begin(bool resume, const std::stop_token& stop) {
+  TANDEM_RETURN_IF_ERROR(open_models());
   if (resume) {
     const auto stored = read_file((folder_ / kRecipeName).string(), 1 << 20);
     if (!stored || *stored != recipe_.json)
@@ -149,16 +199,10 @@ Status Run::begin(bool resume) {
     TANDEM_RETURN_IF_ERROR(write_fresh_folder());
   }
   TANDEM_RETURN_IF_ERROR(make_model());
+  TANDEM_RETURN_IF_ERROR(find_examples(stop));
+  if (!ready()) return {};
   if (resume && fs::exists(folder_ / kCheckpoint)) return read_checkpoint();
-  const RandomStream random(recipe_.seed, kWeightStream);
-  if (teacher_ != nullptr) {
-    const Stage& first = recipe_.stages.front();
-    const std::vector<Batch> batch = source_of(first).update(0);
-    const auto ids = std::span(batch.front().ids).first(static_cast<std::size_t>(first.shape.seqlen));
-    TANDEM_RETURN_IF_ERROR(start_from_teacher(context_, *teacher_, ids, random, *model_));
-  } else {
-    model_->initialize(random);
-  }
+  TANDEM_RETURN_IF_ERROR(start_weights());
   enter_stage();
   return save();
 }
@@ -330,7 +374,8 @@ const char* event_kind_name(EventKind kind) {
 Result<TrainingResult> run_training(const Recipe& recipe, const TrainingOptions& options,
                                     TrainingObserver& observer, std::stop_token stop) {
   Run run(recipe, options, observer);
-  TANDEM_RETURN_IF_ERROR(run.begin(options.resume));
+  TANDEM_RETURN_IF_ERROR(run.begin(options.resume, stop));
+  if (!run.ready()) return TrainingResult();
   TANDEM_RETURN_IF_ERROR(run.announce(options.resume));
   Result<TrainingResult> result = run.work(std::move(stop));
   // The run's own error is the one to report, also when this cannot be told any more.

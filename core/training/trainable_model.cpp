@@ -45,9 +45,12 @@ TrainableModel::TrainableModel(const ModelConfig& config) : config_(config) {
   embedding_ = &parameters_.add({{names.embedding, {config.vocab_size, config.d_model}}}, true);
   for (std::int64_t l = 0; l < config.n_layers; ++l) layers_.push_back(make_layer(l));
   final_norm_ = &parameters_.add({{names.final_norm, {config.d_model}}}, false);
-  head_.emplace(config.tied_embeddings
-                    ? *embedding_
-                    : parameters_.add({{"lm_head.weight", {config.vocab_size, config.d_model}}}, true));
+  if (config.is_verifier)
+    head_.emplace(parameters_.add({{"score.weight", {1, config.d_model}}}, true));
+  else if (config.tied_embeddings)
+    head_.emplace(*embedding_);
+  else
+    head_.emplace(parameters_.add({{"lm_head.weight", {config.vocab_size, config.d_model}}}, true));
 }
 
 TrainableModel::Layer TrainableModel::make_layer(std::int64_t index) {
@@ -119,7 +122,7 @@ TensorView TrainableModel::forward(Context& context, const BatchShape& batch,
   for (Layer& layer : layers_) layer_forward(context, layer, x, scratch_.get(shape));
   const TensorView normed = last_normed_.get(shape);
   rms_norm(context, x, final_norm_->value, config_.norm_eps, normed);
-  const TensorView logits = logits_.get({batch.rows(), config_.vocab_size});
+  const TensorView logits = logits_.get({batch.rows(), config_.is_verifier ? 1 : config_.vocab_size});
   head_->forward(context, normed, logits);
   return logits;
 }

@@ -34,8 +34,8 @@ class TrainableModel {
   /// Errors: those of Checkpoint::read; every tensor must be there.
   Status read(const Checkpoint& checkpoint);
 
-  /// Logits [B*T, V] of B sequences of T tokens each, given one after the other. The result lives until the
-  /// next forward() and may be overwritten with its own gradient.
+  /// Logits [B*T, V] (of a verifier its scores, [B*T, 1]) of B sequences of T tokens each, given one after
+  /// the other. The result lives until the next forward() and may be overwritten with its own gradient.
   TensorView forward(Context& context, const BatchShape& batch, std::span<const std::int32_t> ids);
   /// Adds the gradients of all parameters, given that of the logits of the forward() before.
   void backward(Context& context, TensorView d_logits);
@@ -64,7 +64,7 @@ class TrainableModel {
   Parameter* embedding_ = nullptr;
   std::vector<Layer> layers_;
   Parameter* final_norm_ = nullptr;
-  std::optional<TrainableLinear> head_;  // of the embedding when tied
+  std::optional<TrainableLinear> head_;  // [V, C], of the embedding when tied; [1, C] in a verifier
 
   BatchShape batch_;
   std::vector<std::int32_t> ids_;

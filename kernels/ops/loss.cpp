@@ -174,6 +174,25 @@ double cross_entropy_loss(Context& context, TensorView logits, std::span<const s
   });
 }
 
+double binary_cross_entropy_loss(Context& context, TensorView scores, std::span<const std::int32_t> targets,
+                                 std::span<const float> weights, TensorView d_scores) {
+  check_rows("binary_cross_entropy_loss", scores, scores, weights.size(), d_scores);
+  TANDEM_CHECK(scores.extent(1) == 1 && targets.size() == weights.size(),
+               "binary_cross_entropy_loss: scores " + scores.shape().str() + ", " +
+                   std::to_string(targets.size()) + " targets");
+  return sum_rows(context, weights, 4 * kExpNs, d_scores, [&](std::int64_t i) {
+    const std::int32_t target = targets[size(i)];
+    TANDEM_CHECK(target == 0 || target == 1, "binary_cross_entropy_loss: target " + std::to_string(target));
+    const auto score = static_cast<double>(scores.row(i)[0]);
+    const double against = target == 1 ? -score : score;  // how far the score is on the wrong side
+    if (!d_scores.empty()) {
+      const double surprise = 1.0 / (1.0 + std::exp(-against));
+      d_scores.row(i)[0] = weights[size(i)] * static_cast<float>(target == 1 ? -surprise : surprise);
+    }
+    return std::max(against, 0.0) + std::log1p(std::exp(-std::abs(against)));
+  });
+}
+
 double kl_loss(Context& context, TensorView student, TensorView teacher, KlDirection direction,
                std::span<const float> weights, TensorView d_student) {
   check_rows("kl_loss", student, teacher, weights.size(), d_student);

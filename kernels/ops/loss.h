@@ -15,6 +15,12 @@ namespace tandem {
 double cross_entropy_loss(Context& context, TensorView logits, std::span<const std::int32_t> targets,
                           std::span<const float> weights, TensorView d_logits);
 
+/// Sum over rows of weights[i] * -log of the probability that sigmoid(scores_i) gives to what is the case:
+/// targets[i] 1 or 0. In nats. scores, d_scores [M, 1]; d_scores = , and may alias scores; empty: no
+/// gradient.
+double binary_cross_entropy_loss(Context& context, TensorView scores, std::span<const std::int32_t> targets,
+                                 std::span<const float> weights, TensorView d_scores);
+
 enum class KlDirection {
   Forward,  // KL(teacher || student) = sum p_T (log p_T - log p_S): covers all the teacher does
   Reverse,  // KL(student || teacher) = sum p_S (log p_S - log p_T): avoids what the teacher does not do

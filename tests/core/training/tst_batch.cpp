@@ -19,20 +19,28 @@ class TestBatch : public QObject {
 
   std::shared_ptr<const Tokenizer> m_tokenizer;
 
+  static corpus::CorpusOptions corpus_options() {
+    corpus::CorpusOptions options;
+    options.problems.seed = 4;
+    options.direct_share = 0.3;
+    return options;
+  }
   static BatchSettings settings() {
     BatchSettings s;
-    s.corpus.problems.seed = 4;
-    s.corpus.direct_share = 0.3;
     s.shape = {3, 400};  // long enough for several examples a row
     s.accumulate = 2;
     s.prompt_weight = 0.25;
     return s;
   }
+  std::shared_ptr<const ExampleSource> corpus_examples() const {
+    return std::make_shared<CorpusExamples>(corpus_options(), *m_tokenizer, 0);
+  }
+  BatchSource corpus_source() const { return {settings(), corpus_examples()}; }
 
  private slots:
   void initTestCase() {
     corpus::BpeTrainer trainer;
-    for (std::uint64_t i = 0; i < 200; ++i) trainer.add(generate_example(settings().corpus, i).text());
+    for (std::uint64_t i = 0; i < 200; ++i) trainer.add(generate_example(corpus_options(), i).text());
     corpus::BpeOptions options;
     options.vocab = 400;
     const std::string json = trainer.train(options).json;
@@ -46,7 +54,7 @@ class TestBatch : public QObject {
   }
 
   void rows_hold_whole_examples_back_to_back() {
-    const BatchSource source(settings(), *m_tokenizer, 0);
+    const BatchSource source = corpus_source();
     const std::vector<Batch> batches = source.update(5);
     QCOMPARE(batches.size(), std::size_t{2});
     QCOMPARE(source.tokens_per_update(), std::int64_t{2 * 3 * 400});
@@ -64,7 +72,7 @@ class TestBatch : public QObject {
   }
 
   void targets_and_weights_belong_to_the_next_token() {
-    const BatchSource source(settings(), *m_tokenizer, 0);
+    const BatchSource source = corpus_source();
     const std::vector<Batch> batches = source.update(0);
     double sum = 0;
     for (const Batch& batch : batches) {
@@ -75,7 +83,7 @@ class TestBatch : public QObject {
     QVERIFY(std::abs(sum - 1) < 1e-4);
     // In the first row: the prompt's weight up to the prompt's end, four times that from there to the end
     // token.
-    const corpus::Example first = generate_example(settings().corpus, 0);
+    const corpus::Example first = generate_example(corpus_options(), 0);
     const std::size_t prompt = m_tokenizer->encode(first.prompt()).size();
     const std::size_t whole = m_tokenizer->encode(first.text()).size();
     const std::vector<float>& weights = batches.front().weights;
@@ -88,10 +96,10 @@ class TestBatch : public QObject {
   }
 
   void a_batch_depends_on_the_step_alone() {
-    const BatchSource source(settings(), *m_tokenizer, 0);
+    const BatchSource source = corpus_source();
     const std::vector<Batch> once = source.update(7);
     source.update(8);
-    const std::vector<Batch> again = BatchSource(settings(), *m_tokenizer, 0).update(7);
+    const std::vector<Batch> again = corpus_source().update(7);
     QCOMPARE(again[1].ids, once[1].ids);
     QCOMPARE(again[1].weights, once[1].weights);
     QVERIFY(source.update(8)[0].ids != once[0].ids);
@@ -100,8 +108,8 @@ class TestBatch : public QObject {
   void results_of_calculations_weigh_what_is_asked_and_change_no_token() {
     BatchSettings heavy = settings();
     heavy.result_weight = 5;
-    const Batch plain = BatchSource(settings(), *m_tokenizer, 0).update(0).front();
-    const Batch weighted = BatchSource(heavy, *m_tokenizer, 0).update(0).front();
+    const Batch plain = corpus_source().update(0).front();
+    const Batch weighted = BatchSource(heavy, corpus_examples()).update(0).front();
     QCOMPARE(weighted.ids, plain.ids);
     // Every target between "=" and the next token without digits weighs five times what the end token does.
     const auto is_digit = [&](std::size_t i) {
@@ -118,6 +126,35 @@ class TestBatch : public QObject {
       ++results;
     }
     QVERIFY(results > 10);
+  }
+
+  void outcomes_belong_to_the_tokens_of_completions() {
+    const std::vector<SampledCompletion> sampled = {{"What is 1 + 1?", " It is 2.", true, true},
+                                                    {"What is 1 + 1?", " It must be 3 or so", false, false}};
+    const PromptFormat prompt{"Problem: {question}\nAnswer:", "", "<|end|>"};
+    BatchSettings outcomes = settings();
+    outcomes.target = Target::Outcome;
+    const auto examples = std::make_shared<SampledExamples>(sampled, prompt, *m_tokenizer, 0, 3);
+    const Batch batch = BatchSource(outcomes, examples).update(0).front();
+    QCOMPARE(batch.targets.size(), batch.ids.size());
+    // Tokens of the prompt have no weight, all others the same; what is wrong has no end token here.
+    const std::size_t asked = m_tokenizer->encode(prompt.apply(sampled[0].question)).size();
+    std::set<bool> seen;
+    const float weight = *std::max_element(batch.weights.begin(), batch.weights.end());
+    QVERIFY(weight > 0);
+    for (std::size_t i = 0; i < 300;) {
+      const std::size_t begin = i + asked;
+      const bool correct = batch.targets[begin] == 1;
+      const std::size_t length = m_tokenizer->encode(sampled[correct ? 0 : 1].text, false).size();
+      const std::size_t end = begin + length + (correct ? 1 : 0);
+      for (; i < end; ++i) {
+        QCOMPARE(batch.targets[i], correct ? 1 : 0);
+        QCOMPARE(batch.weights[i], i < begin ? 0.0F : weight);
+      }
+      QCOMPARE(batch.ids[end - 1] == 0, correct);
+      seen.insert(correct);
+    }
+    QCOMPARE(seen.size(), std::size_t{2});
   }
 };
 

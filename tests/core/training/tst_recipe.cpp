@@ -24,6 +24,18 @@ const QByteArray kGood = R"({
      "optimizer": {"beta1": 0.8, "weight_decay": 0.1, "clip": 0}}],
   "checkpoint_every": 5, "precision": "f32"})";
 
+const QByteArray kVerifier = R"({
+  "start": "seed-teacher",
+  "corpus": {"seed": 3},
+  "completions": {"model": "seed-llamba", "problems": 20, "per_problem": 4, "temperature": 0.7,
+                  "max_tokens": 90, "seed": 11},
+  "stages": [{"goal": "outcome", "sequences": 2, "tokens": 64, "schedule": {"peak": 0.01, "steps": 10}}]})";
+
+std::string refusal(const QByteArray& text) {
+  const auto recipe = parse_recipe(text.toStdString(), "bad.json");
+  return recipe ? "read without error" : recipe.error().message;
+}
+
 }  // namespace
 
 class TestRecipe : public QObject {
@@ -70,7 +82,7 @@ class TestRecipe : public QObject {
     row("not JSON", "}]", "", "bad.json");
     row("misspelt setting", "\"clip\"", "\"clipp\"", "clipp");
     row("misspelt top-level setting", "\"checkpoint_every\"", "\"checkpoints\"", "checkpoints");
-    row("no model", "\"model\": {\"model_type\": \"llama\"},", "", "model");
+    row("no model", "\"model\": {\"model_type\": \"llama\"},", "", "'model'");
     row("unknown goal", "\"matrices\"", "\"matrixes\"", "goal");
     row("goal without teacher", "\"teacher\": \"seed-teacher\",", "", "teacher");
     row("unknown schedule", "\"wsd\"", "\"step\"", "kind");
@@ -94,6 +106,61 @@ class TestRecipe : public QObject {
     QVERIFY2(recipe.error().message.starts_with("bad.json"), recipe.error().message.c_str());
     QVERIFY2(recipe.error().message.find(named.toStdString()) != std::string::npos,
              recipe.error().message.c_str());
+  }
+
+  void fine_tuning_and_verifiers_start_from_a_model() {
+    const auto verifier = parse_recipe(kVerifier.toStdString(), "verifier.json");
+    QVERIFY2(verifier.ok(), verifier.ok() ? "" : verifier.error().message.c_str());
+    QCOMPARE(verifier->start, std::string("seed-teacher"));
+    QVERIFY(verifier->config.empty() && verifier->completions && verifier->makes_verifier());
+    const CompletionSettings& completions = *verifier->completions;
+    QCOMPARE(completions.model, std::string("seed-llamba"));
+    QCOMPARE(completions.problems, std::int64_t{20});
+    QCOMPARE(completions.per_problem, std::int64_t{4});
+    QCOMPARE(completions.temperature, 0.7);
+    QCOMPARE(completions.max_tokens, std::int64_t{90});
+    QCOMPARE(completions.seed, std::uint64_t{11});
+    QCOMPARE(recipe_command(*verifier), "verifier");
+    const auto tuned =
+        parse_recipe(QByteArray(kVerifier).replace("outcome", "tokens").toStdString(), "sft.json");
+    QVERIFY(tuned.ok());
+    QCOMPARE(recipe_command(*tuned), "sft");
+    QCOMPARE(recipe_command(*parse_recipe(kGood.toStdString(), "good.json")), "distil");
+  }
+
+  void parts_that_do_not_go_together_are_named_data() {
+    QTest::addColumn<QByteArray>("from");
+    QTest::addColumn<QByteArray>("to");
+    QTest::addColumn<QByteArray>("named");
+    const auto row = [](const char* name, const char* from, const char* to, const char* named) {
+      QTest::newRow(name) << QByteArray(from) << QByteArray(to) << QByteArray(named);
+    };
+    row("no model at all", "\"start\": \"seed-teacher\",", "", "'start'");
+    row("two models", "\"start\"", "\"model\": {}, \"start\"", "'model'");
+    row("another mamba", "\"start\"", "\"mamba\": {}, \"start\"", "'mamba'");
+    row("completions for a fresh model", "\"start\": \"seed-teacher\"", "\"model\": {}", "'completions'");
+    row("verifier of a teacher", "\"start\"", "\"teacher\": \"seed-teacher\", \"start\"", "no teacher");
+    row("a stage of another goal", "\"stages\": [",
+        "\"stages\": [{\"goal\": \"tokens\", \"sequences\": 2, \"tokens\": 64, "
+        "\"schedule\": {\"peak\": 0.1, \"steps\": 1}},",
+        "outcome");
+    row("unknown completion setting", "\"per_problem\"", "\"per_problems\"", "per_problems");
+    row("no sampler", "\"model\": \"seed-llamba\", ", "", "completions: 'model'");
+  }
+  void parts_that_do_not_go_together_are_named() {
+    QFETCH(QByteArray, from);
+    QFETCH(QByteArray, to);
+    QFETCH(QByteArray, named);
+    QVERIFY(kVerifier.contains(from));
+    const std::string message = refusal(QByteArray(kVerifier).replace(from, to));
+    QVERIFY2(message.starts_with("bad.json") && message.find(named.toStdString()) != std::string::npos,
+             message.c_str());
+  }
+  void an_outcome_needs_completions() {
+    const auto begin = kVerifier.indexOf("\"completions\"");
+    const auto end = kVerifier.indexOf("\"stages\"");
+    const std::string message = refusal(QByteArray(kVerifier).remove(begin, end - begin));
+    QVERIFY2(message.find("needs 'completions'") != std::string::npos, message.c_str());
   }
 
   void bundled_recipes_are_good() {
