@@ -78,6 +78,34 @@ class TestLoss : public QObject {
     QCOMPARE(logits.values(), before);
   }
 
+  void binary_cross_entropy() {
+    Context context(2);
+    Operand scores("scores", Shape{kRows, 1}, Role::Activation, 1, 3.0F);
+    std::vector<std::int32_t> targets;
+    for (int i = 0; i < kRows; ++i) targets.push_back(i / 2 % 2);
+    const std::vector<float> weights = row_weights();
+    double loss = 0;
+    const auto backward = [&] {
+      loss = binary_cross_entropy_loss(context, scores.value(), targets, weights, scores.gradient());
+    };
+    const auto reference = [&](const std::vector<Vector>& v) {
+      double sum = 0;
+      for (std::size_t i = 0; i < kRows; ++i) {
+        const double p = 1 / (1 + std::exp(-v[0][i]));
+        sum -= static_cast<double>(weights[i]) * std::log(targets[i] == 1 ? p : 1 - p);
+      }
+      return sum;
+    };
+    QCOMPARE(gradient_error({&scores}, backward, reference), QString());
+    QVERIFY(std::abs(loss - reference({scores.values()})) < 1e-5 * loss);
+    std::vector<float> far = {500.0F, -500.0F};  // no overflow
+    const std::vector<std::int32_t> wrong = {0, 1};
+    const std::vector<float> halves = {0.5F, 0.5F};
+    const TensorView view(far.data(), Shape{2, 1});
+    QCOMPARE(binary_cross_entropy_loss(context, view, wrong, halves, view), 500.0);
+    QCOMPARE(far, (std::vector<float>{0.5F, -0.5F}));
+  }
+
   void divergences_data() {
     QTest::addColumn<bool>("forward");
     QTest::newRow("forward") << true;

@@ -134,6 +134,16 @@ class TestModelConfig : public QObject {
     }
   }
 
+  void readsAVerifier() {
+    QByteArray document = changed(kLlama, "architectures", "[\"LlamaForSequenceClassification\"]");
+    document = changed(document, "id2label", "{\"0\": \"LABEL_0\"}");
+    write("config.json", document);
+    QVERIFY(read().is_verifier);
+    QVERIFY(!read().tied_embeddings);  // the head is no embedding, whatever the file says
+    write("mamba_config.json", kHybrid);
+    verifyError(ErrorCode::Unsupported, {"LlamaForSequenceClassification", "mamba_config.json"});
+  }
+
   void fillsInWhatIsAbsent() {
     QByteArray document = kLlama;
     for (const char* name : {"head_dim", "num_key_value_heads", "rope_theta", "rope_scaling",
@@ -219,6 +229,8 @@ class TestModelConfig : public QObject {
     llama(BadFormat, "rope_scaling.factor", "", {"rope_scaling: 'factor' is missing"});
     llama(BadFormat, "rope_scaling.high_freq_factor", "1", {"'high_freq_factor' is 1", "low_freq_factor"});
     llama(BadFormat, "eos_token_id", "-1", {"eos_token_id holds -1"});
+    llama(Unsupported, "architectures", "[\"LlamaForSequenceClassification\"]", {"2 labels", "single label"});
+    llama(BadFormat, "architectures", "\"LlamaForCausalLM\"", {"'architectures'", "an array"});
     llamba(BadFormat, "d_model", "\"x\"", {"'d_model' is \"x\""});
     llamba(BadFormat, "mlp_cfg", "", {"'mlp_cfg' is missing"});
     llamba(BadFormat, "mlp_cfg.intermediate_size", "", {"mlp_cfg: 'intermediate_size' is missing"});

@@ -242,6 +242,20 @@ class TestSession : public QObject {
     QVERIFY(!missing && missing.error().code == ErrorCode::NotFound);
   }
 
+  void scores_are_given_and_cleared() {
+    const auto session = Session::in_memory();
+    REQUIRE_OK(session);
+    fill(**session);
+    const std::int64_t run = (*session)->runs()->front().id;
+    const std::int64_t problem = (*session)->problems()->front().id;
+    REQUIRE_OK((*session)->set_score(run, problem, 2, 0.625));
+    QCOMPARE((*session)->completions(run)->back().score, std::optional<double>(0.625));
+    REQUIRE_OK((*session)->clear_scores());
+    QVERIFY(!(*session)->completions(run)->back().score.has_value());
+    const Status missing = (*session)->set_score(run, problem, 63, 0.5);
+    QVERIFY(!missing && missing.error().code == ErrorCode::NotFound);
+  }
+
   void unknown_ids_are_refused() {
     const auto session = Session::create(path("ids.tandem"));
     REQUIRE_OK(session);
