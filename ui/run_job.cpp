@@ -20,9 +20,10 @@ void lowerPriority() {
 
 }  // namespace
 
-RunJob::RunJob(std::vector<tandem::EvaluateRequest> requests, SessionSource source)
+RunJob::RunJob(std::vector<tandem::EvaluateRequest> requests, SessionSource source, std::string verifier)
     : m_requests(std::move(requests)),
       m_source(std::move(source)),
+      m_verifier(std::move(verifier)),
       m_thread([this](const std::stop_token& stop) { run(stop); }) {}
 
 RunJob::~RunJob() {
@@ -55,6 +56,10 @@ void RunJob::run(const std::stop_token& stop) {
 }
 
 tandem::Status RunJob::evaluateAll(const std::stop_token& stop) {
+  if (!m_verifier.empty()) {
+    TANDEM_TRY(const auto verifier, tandem::open_model(m_verifier));
+    for (tandem::EvaluateRequest& request : m_requests) request.verifier = verifier;
+  }
   TANDEM_TRY(const std::shared_ptr<tandem::Session> session, m_source());
   m_mark = markRecording(QString::fromStdString(session->path()));
   {

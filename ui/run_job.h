@@ -21,8 +21,9 @@ class RunJob final : private tandem::RunObserver {
   /// Called on the job's thread: creating or choosing a session touches the disk.
   using SessionSource = std::function<tandem::Result<std::shared_ptr<tandem::Session>>()>;
 
-  /// The requests run one after another into one session; they differ in their problem sets only.
-  RunJob(std::vector<tandem::EvaluateRequest> requests, SessionSource source);
+  /// The requests run one after another into one session; they differ in their problem sets only. `verifier`
+  /// (a bundled name, a folder or empty) is opened by the job and scores what they write.
+  RunJob(std::vector<tandem::EvaluateRequest> requests, SessionSource source, std::string verifier);
   ~RunJob() override;  // stops and waits
   RunJob(const RunJob&) = delete;
   RunJob& operator=(const RunJob&) = delete;
@@ -62,6 +63,7 @@ class RunJob final : private tandem::RunObserver {
 
   std::vector<tandem::EvaluateRequest> m_requests;
   SessionSource m_source;
+  std::string m_verifier;
   std::unique_ptr<QLockFile> m_mark;  // held while recording: what a crash leaves behind
   std::string m_set;  // of the request that runs; written by the job's thread between requests
   std::mutex m_mutex;

@@ -77,7 +77,8 @@ struct Workspace::Private {
   ProblemKey key(int at) const;
   using SessionChoice = std::function<tandem::Result<std::shared_ptr<tandem::Session>>(
       const std::vector<tandem::EvaluateRequest>&)>;
-  void start(const std::vector<std::int64_t>& positions, SessionChoice choose);
+  void start(const std::vector<std::int64_t>& positions, SessionChoice choose,
+             const std::string& verifier = {});
   void loadModels(const QString& names, std::function<LoadedModels()> work);
   void open(const QString& path, bool resume);
   void adopt(OpenedSession opened, bool resume);
@@ -266,9 +267,10 @@ void Workspace::findInterrupted() {
       });
 }
 
-void Workspace::startRun(const std::vector<std::int64_t>& problemIndices) {
+void Workspace::startRun(const std::vector<std::int64_t>& problemIndices, const std::string& verifier) {
   const auto current = d->replay ? nullptr : d->session;
-  d->start(problemIndices, [current](const auto& requests) { return sessionFor(current, requests); });
+  d->start(
+      problemIndices, [current](const auto& requests) { return sessionFor(current, requests); }, verifier);
 }
 
 void Workspace::stop() {
@@ -425,7 +427,8 @@ std::vector<tandem::EvaluateRequest> Workspace::Private::requests(
   return all;
 }
 
-void Workspace::Private::start(const std::vector<std::int64_t>& positions, SessionChoice choose) {
+void Workspace::Private::start(const std::vector<std::int64_t>& positions, SessionChoice choose,
+                               const std::string& verifier) {
   if (job) return;
   if (!models[0] || !models[1]) return void(emit q->failed(tr("Open two models before a run")));
   auto asked = requests(positions);
@@ -433,7 +436,7 @@ void Workspace::Private::start(const std::vector<std::int64_t>& positions, Sessi
   ++sessionGeneration;  // an opening that is under way comes too late
   if (std::exchange(replay, false)) emit q->modelsChanged();
   auto source = [choose = std::move(choose), asked] { return choose(asked); };
-  job = std::make_unique<RunJob>(std::move(asked), std::move(source));
+  job = std::make_unique<RunJob>(std::move(asked), std::move(source), verifier);
   planned = done = 0;
   frameClock.start();
   emit q->stateChanged();

@@ -60,7 +60,8 @@ class Workspace : public QObject {
   /// Asks, on a worker thread, for sessions that a killed process left behind; answered by interrupted().
   void findInterrupted();
   /// Runs the selected problems (positions in problems()) with the current settings. Results go to session().
-  void startRun(const std::vector<std::int64_t>& problemIndices);
+  /// `verifier`: a bundled name or a folder; empty: completions get no scores.
+  void startRun(const std::vector<std::int64_t>& problemIndices, const std::string& verifier = {});
   void stop();
 
  signals:

@@ -1,8 +1,9 @@
-// Asks how many problems and completions an evaluation takes.
+// Asks how many problems and completions an evaluation takes, and whether a verifier scores them.
 #pragma once
 
 #include <QDialog>
 
+class QComboBox;
 class QSpinBox;
 
 namespace tandem::ui {
@@ -14,11 +15,13 @@ class CoverageEvaluateDialog : public QDialog {
   CoverageEvaluateDialog(const QString& set, int problems, int completions, QWidget* parent = nullptr);
 
  signals:
-  void chosen(int problems, int completions);
+  /// `verifier`: a bundled name, or empty.
+  void chosen(int problems, int completions, const QString& verifier);
 
  private:
   QSpinBox* m_problems;
   QSpinBox* m_completions;
+  QComboBox* m_verifier;
 };
 
 }  // namespace tandem::ui

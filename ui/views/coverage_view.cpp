@@ -367,7 +367,7 @@ void CoverageView::openEvaluateDialog() {
   dialog->open();
 }
 
-void CoverageView::evaluate(int problems, int completions) {
+void CoverageView::evaluate(int problems, int completions, const QString& verifier) {
   tandem::RunSettings settings = m_workspace.settings();
   settings.completions = completions;
   m_workspace.setSettings(settings);
@@ -378,7 +378,7 @@ void CoverageView::evaluate(int problems, int completions) {
   m_runTotal = 2 * static_cast<int>(indices.size()) * completions;
   m_progress->setRange(0, m_runTotal);
   m_progress->setValue(0);
-  m_workspace.startRun(indices);
+  m_workspace.startRun(indices, verifier.toStdString());
   updateRunState();
 }
 

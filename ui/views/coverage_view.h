@@ -65,7 +65,7 @@ class CoverageView : public View {
   bool hasData() const { return m_data && !m_data->empty(); }
 
   void openEvaluateDialog();
-  void evaluate(int problems, int completions);
+  void evaluate(int problems, int completions, const QString& verifier = {});
   void countProgress(const LiveBatch& batch);
 
   Workspace& m_workspace;

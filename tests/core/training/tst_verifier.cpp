@@ -27,7 +27,7 @@ constexpr const char* kStart = R"({
   "model": {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 320, "hidden_size": 32,
             "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
             "head_dim": 16, "hidden_act": "silu", "rms_norm_eps": 1e-05, "rope_theta": 10000.0,
-            "tie_word_embeddings": true, "max_position_embeddings": 256},
+            "tie_word_embeddings": true, "max_position_embeddings": 512},
   "corpus": {"seed": 1, "max_steps": 2},
   "tokenizer": {"vocab": 320, "examples": 200},
   "stages": [{"goal": "tokens", "sequences": 2, "tokens": 64, "schedule": {"peak": 1e-2, "steps": 3}}]})";
@@ -54,7 +54,7 @@ QByteArray bytes(const QString& path) {
   return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
 }
 
-/// In place of what was sampled: the corpus's solution, or that of the problem before with its wrong answer.
+/// In place of what was sampled: the corpus's solution, or a wrong answer without one.
 void put_solutions_in(const QString& file) {
   const auto session = Session::open(file.toStdString());
   REQUIRE_OK(session);
@@ -64,8 +64,7 @@ void put_solutions_in(const QString& file) {
     const auto rows = *(*session)->completions(run, problems[p].id);
     for (SessionCompletion row : rows) {
       const bool right = row.completion.index % 2 == 0;
-      const std::size_t source = right ? p : (p + problems.size() - 1) % problems.size();
-      row.completion.text = " " + problems[source].problem.solution;
+      row.completion.text = right ? " " + problems[p].problem.solution : " The final answer is 1.";
       row.completion.finish = FinishReason::Eos;
       row.correct = judge(problems[p], row.completion).correct;
       QCOMPARE(row.correct, right);
@@ -170,7 +169,7 @@ class TestVerifier : public QObject {
       }
     }
     std::string endless;
-    for (int i = 0; i < 300; ++i) endless += " 7";
+    for (int i = 0; i < 600; ++i) endless += " 7";
     Context context;
     QVERIFY(!score_texts(**verifier, question, std::span(&endless, 1), context).front().has_value());
   }
