@@ -54,6 +54,21 @@ QByteArray bytes(const QString& path) {
   return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
 }
 
+class Listener final : public TrainingObserver {
+ public:
+  Status on_update(const TrainingUpdate& update) override {
+    losses.push_back(update.loss);
+    if (std::ssize(losses) == stop_after) stop.request_stop();
+    return {};
+  }
+  void on_sampled(std::int64_t done, std::int64_t problems) override { sampled = {done, problems}; }
+
+  std::vector<double> losses;
+  std::pair<std::int64_t, std::int64_t> sampled;
+  std::int64_t stop_after = -1;
+  std::stop_source stop;
+};
+
 /// In place of what was sampled: the corpus's solution, or a wrong answer without one.
 void put_solutions_in(const QString& file) {
   const auto session = Session::open(file.toStdString());
@@ -79,7 +94,8 @@ class TestVerifier : public QObject {
   Q_OBJECT
 
   QTemporaryDir m_folder;
-  std::vector<double> m_losses;
+  std::vector<double> m_losses;  // of the latest run
+  std::pair<std::int64_t, std::int64_t> m_sampled;
 
   QString path(const QString& name) const { return m_folder.filePath(name); }
   Recipe tuned(const char* goal, int steps) const {
@@ -88,16 +104,13 @@ class TestVerifier : public QObject {
 
   Result<TrainingResult> run(const Recipe& recipe, const QString& folder, bool resume = false,
                              std::int64_t stop_after = -1) {
-    std::stop_source stop;
-    m_losses.clear();
-    TrainingOptions options{folder.toStdString(), resume, 2};
-    return run_training(
-        recipe, options,
-        [&](const TrainingUpdate& update) {
-          m_losses.push_back(update.loss);
-          if (std::ssize(m_losses) == stop_after) stop.request_stop();
-        },
-        stop.get_token());
+    Listener listener;
+    listener.stop_after = stop_after;
+    auto result =
+        run_training(recipe, {folder.toStdString(), resume, 2}, listener, listener.stop.get_token());
+    m_losses = listener.losses;
+    m_sampled = listener.sampled;
+    return result;
   }
   /// A folder whose run has sampled, and found nothing right until the solutions were put in.
   void prepare(const Recipe& recipe, const QString& folder) {
@@ -106,6 +119,7 @@ class TestVerifier : public QObject {
     QCOMPARE(refused.error().code, ErrorCode::InvalidArgument);
     QVERIFY2(refused.error().message.find("0 of 32 completions") != std::string::npos,
              refused.error().message.c_str());
+    QCOMPARE(m_sampled, (std::pair<std::int64_t, std::int64_t>{8, 8}));
     put_solutions_in(folder + "/completions.tandem");
   }
   std::vector<SessionCompletion> completions(const QString& folder) const {
@@ -189,12 +203,11 @@ class TestVerifier : public QObject {
   }
 
   void stopping_while_completions_are_sampled_is_no_error() {
-    std::stop_source stop;
-    stop.request_stop();
+    Listener listener;
+    listener.stop.request_stop();
     const Recipe recipe = tuned("outcome", 9);
-    TrainingOptions options{path("early").toStdString(), false, 1};
-    const auto result = run_training(
-        recipe, options, [](const TrainingUpdate&) {}, stop.get_token());
+    const auto result =
+        run_training(recipe, {path("early").toStdString(), false, 1}, listener, listener.stop.get_token());
     REQUIRE_OK(result);
     QVERIFY(!result->finished);
     const auto resumed = run(recipe, path("early"), true);  // goes on with the sampling
