@@ -37,6 +37,11 @@ Result<std::string> verifier_config(const ModelInfo& start) {
 }
 
 Status copy_start_files(const Model& start, bool makes_verifier, const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::is_directory(start.info().path, ignored))
+    return Error{
+        ErrorCode::Unsupported,
+        start.info().path + ": training goes on from a folder with config.json, not from a single file"};
   for (const char* name : {kConfig, "mamba_config.json", "generation_config.json", kTokenizer, kPrompt}) {
     const auto text = read_file((fs::path(start.info().path) / name).string(), kMaxFileBytes);
     if (!text && text.error().code == ErrorCode::NotFound && name != kTokenizer) continue;
