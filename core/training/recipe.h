@@ -42,8 +42,8 @@ struct Stage {
   AdamWSettings optimizer;
 };
 
-/// Of the matrix products of linear layers, forward and backward; all else is f32, as are the weights that
-/// AdamW changes and the sums inside a product.
+/// Of the matrix products of linear layers, forward and backward, the teacher's included; all else is f32, as
+/// are the weights that AdamW changes and the sums inside a product.
 enum class Precision { F32, BF16 };
 
 /// Completions that a model writes for the corpus's first problems, to learn from instead of its solutions.

@@ -6,7 +6,7 @@ how much of its threads' time a contender got ("had", starting up on one thread 
 between contenders, something else was running. Tandem's time includes making and tokenising its problems; PyTorch gets random tokens for free.
 
 Interpreters with PyTorch are given by --python, as often as wanted:
-  Debian's 1.13:  apt install python3-torch libopenblas0-pthread   (without OpenBLAS its products are many times slower)
+  Debian's 1.13:  apt install python3-torch libopenblas0-openmp   (the reference BLAS is many times slower)
                   --python /usr/bin/python3
   the current one: python3 -m venv DIR && DIR/bin/pip install torch  (an index of CPU-only builds spares gigabytes)
                   --python DIR/bin/python
