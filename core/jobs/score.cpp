@@ -31,7 +31,7 @@ Status check_scores(const ModelInfo& info) {
 std::vector<std::optional<double>> score_texts(const Model& verifier, const std::string& question,
                                                std::span<const std::string> texts, Context& context) {
   TANDEM_CHECK(verifier.info().is_verifier, verifier.info().name + " is no verifier");
-  const std::vector<std::int32_t> prompt = verifier.tokenizer().encode(verifier.prompt().apply(question));
+  const std::vector<std::int32_t> prompt = make_request(verifier, verifier.prompt(), question).prompt;
   std::vector<std::optional<double>> scores(texts.size());
   const auto threads = static_cast<std::size_t>(context.threads());
   context.pool().parallel_for(context.threads(), 1, [&](std::int64_t begin, std::int64_t end) {

@@ -55,7 +55,7 @@ SampledExamples::SampledExamples(const std::vector<SampledCompletion>& sampled, 
   examples_.reserve(sampled.size());
   for (const SampledCompletion& completion : sampled) {
     TokenExample& example = examples_.emplace_back();
-    example.prompt = tokenizer.encode(prompt.apply(completion.question));
+    example.prompt = tokenizer.encode(prompt.apply(completion.question), true, prompt.with_bos);
     example.correct = completion.correct;
     set_completion(completion.text, completion.ended ? std::optional(end) : std::nullopt, tokenizer, example);
   }

@@ -131,7 +131,8 @@ class TestBatch : public QObject {
   void outcomes_belong_to_the_tokens_of_completions() {
     const std::vector<SampledCompletion> sampled = {{"What is 1 + 1?", " It is 2.", true, true},
                                                     {"What is 1 + 1?", " It must be 3 or so", false, false}};
-    const PromptFormat prompt{"Problem: {question}\nAnswer:", "", "<|end|>"};
+    PromptFormat prompt;
+    prompt.template_text = "Problem: {question}\nAnswer:";
     BatchSettings outcomes = settings();
     outcomes.target = Target::Outcome;
     const auto examples = std::make_shared<SampledExamples>(sampled, prompt, *m_tokenizer, 0, 3);

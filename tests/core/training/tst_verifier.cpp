@@ -231,7 +231,7 @@ class TestVerifier : public QObject {
     REQUIRE_OK(captured);
     QCOMPARE(captured->layers.size(), std::size_t{2});
     QCOMPARE(captured->logits.shape(), (Shape{3, 1}));
-    const auto written = generate(**model, make_request(**model, "Why?"), context);
+    const auto written = generate(**model, make_request(**model, (*model)->prompt(), "Why?"), context);
     QVERIFY(!written && written.error().code == ErrorCode::Unsupported);
     QVERIFY(written.error().message.find("is a verifier") != std::string::npos);
   }
