@@ -248,7 +248,7 @@ void MainWindow::refreshState() {
   const bool models = m_workspace.model(Side::Teacher) && m_workspace.model(Side::Student);
   m_run->setEnabled(!running && models);
   m_runAll->setEnabled(!running && models);
-  m_stop->setEnabled(running);
+  m_stop->setEnabled(running || m_workspace.state() == Workspace::State::Loading);
   m_closeSession->setEnabled(!running && m_workspace.session() != nullptr);
   for (QComboBox* box : m_models) box->setEnabled(!running);
   const QString session = m_workspace.sessionName();

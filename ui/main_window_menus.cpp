@@ -99,7 +99,7 @@ void MainWindow::buildRunMenu() {
   m_runAll->setToolTip(tr("Both models solve every problem of the set, one after another (Ctrl+Shift+R)"));
   m_stop = command(menu, QStringLiteral("stop"), tr("&Stop"), QKeySequence(Qt::CTRL | Qt::Key_Period),
                    [this] { m_workspace.stop(); });
-  m_stop->setToolTip(tr("Ends the run and keeps what it produced (Ctrl+.)"));
+  m_stop->setToolTip(tr("Ends the run and keeps what it produced, or gives up loading (Ctrl+.)"));
   menu->addSeparator();
   command(menu, QStringLiteral("previousProblem"), tr("&Previous problem"),
           QKeySequence(Qt::ALT | Qt::Key_Left), [this] { stepProblem(m_workspace, -1); });

@@ -14,6 +14,7 @@
 #include <QtConcurrentRun>
 
 #include "core/base/provenance.h"
+#include "ui/model_loader.h"
 #include "ui/run_job.h"
 #include "ui/session_files.h"
 #include "ui/widgets/plot.h"
@@ -22,40 +23,14 @@ namespace tandem::ui {
 namespace {
 
 constexpr int kFrameMs = 16;
+constexpr int kLoadMs = 100;
 
-using ModelPointer = std::shared_ptr<const tandem::Model>;
 using ProblemKey = std::pair<std::string, std::int64_t>;  // set, Problem::index
 
 /// Runs `work` on a worker thread and `done` with its result on the thread of `context`, unless that is gone.
 template <typename Work, typename Done>
 void background(QObject* context, Work work, Done done) {
   QtConcurrent::run(std::move(work)).then(context, std::move(done));
-}
-
-struct LoadedModels {
-  std::array<ModelPointer, 2> models;  // null = keep
-  QString error;
-};
-
-std::size_t sideOf(const tandem::ModelInfo& info) {
-  return static_cast<std::size_t>(info.is_pure_attention() ? Side::Teacher : Side::Student);
-}
-
-/// Loads a model for `side`, or for the side it belongs to.
-void load(const QString& name, std::optional<std::size_t> side, LoadedModels& loaded) {
-  if (name.isEmpty()) return;
-  auto model = tandem::open_model(name.toStdString());
-  if (model) {
-    loaded.models[side.value_or(sideOf((*model)->info()))] = *model;
-  } else if (loaded.error.isEmpty()) {
-    loaded.error = QString::fromStdString(model.error().message);
-  }
-}
-
-LoadedModels loadPair(const std::array<QString, 2>& names) {
-  LoadedModels loaded;
-  for (std::size_t side = 0; side < names.size(); ++side) load(names[side], side, loaded);
-  return loaded;
 }
 
 /// A typed problem's index comes from its text, so that the same text draws the same completions.
@@ -79,7 +54,10 @@ struct Workspace::Private {
       const std::vector<tandem::EvaluateRequest>&)>;
   void start(const std::vector<std::int64_t>& positions, SessionChoice choose,
              const std::string& verifier = {});
-  void loadModels(const QString& names, std::function<LoadedModels()> work);
+  using LoadDone = std::function<void(bool newest, LoadedModels loaded)>;
+  void load(LoadRequest request, LoadDone done);
+  void loadModels(LoadRequest request);
+  void showLoad();
   void open(const QString& path, bool resume);
   void adopt(OpenedSession opened, bool resume);
   void findModelsOf(const std::vector<tandem::SessionModel>& wanted, bool resume);
@@ -103,6 +81,9 @@ struct Workspace::Private {
   std::shared_ptr<tandem::Session> session;
   bool replay = false;
   int loading = 0;
+  std::shared_ptr<LoadState> loadState;  // of the newest load
+  std::stop_source loadStop;
+  QTimer loadClock;
   quint64 modelsGeneration = 0, problemsGeneration = 0, sessionGeneration = 0;
   std::unique_ptr<RunJob> job;
   int planned = 0, done = 0;  // problems, counted once for each model
@@ -111,6 +92,8 @@ struct Workspace::Private {
 
 Workspace::Workspace(QObject* parent) : QObject(parent), d(std::make_unique<Private>(this)) {
   d->settings.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  d->loadClock.setInterval(kLoadMs);
+  connect(&d->loadClock, &QTimer::timeout, this, [this] { d->showLoad(); });
   d->frameClock.setInterval(kFrameMs);
   d->frameClock.setTimerType(Qt::PreciseTimer);
   connect(&d->frameClock, &QTimer::timeout, this, [this] { d->frame(); });
@@ -120,7 +103,9 @@ Workspace::Workspace(QObject* parent) : QObject(parent), d(std::make_unique<Priv
   }
 }
 
-Workspace::~Workspace() = default;
+Workspace::~Workspace() {
+  d->loadStop.request_stop();
+}
 
 Workspace::State Workspace::state() const {
   if (d->job) return State::Running;
@@ -183,16 +168,11 @@ std::int64_t Workspace::problemId(int position) const {
 }
 
 void Workspace::openModels(const QString& teacher, const QString& student) {
-  d->loadModels(QStringList{teacher, student}.join(QLatin1Char(' ')).trimmed(),
-                [names = std::array{teacher, student}] { return loadPair(names); });
+  d->loadModels({{teacher, student}, {}, {}});
 }
 
 void Workspace::openModel(const QString& path) {
-  d->loadModels(path, [path] {
-    LoadedModels loaded;
-    load(path, {}, loaded);
-    return loaded;
-  });
+  d->loadModels({{}, path, {}});
 }
 
 void Workspace::openProblems(const QString& nameOrPath) {
@@ -274,17 +254,34 @@ void Workspace::startRun(const std::vector<std::int64_t>& problemIndices, const 
 }
 
 void Workspace::stop() {
+  d->loadStop.request_stop();
   if (d->job) d->job->stop();
 }
 
-void Workspace::Private::loadModels(const QString& names, std::function<LoadedModels()> work) {
+/// A load that is under way is given up for a newer one.
+void Workspace::Private::load(LoadRequest request, LoadDone whenDone) {
   const quint64 generation = ++modelsGeneration;
+  loadStop.request_stop();
+  loadStop = {};
+  loadState = std::make_shared<LoadState>();
+  request.teacher = models[0];
+  background(
+      q,
+      [request = std::move(request), state = loadState, stop = loadStop.get_token()] {
+        return ui::loadModels(request, *state, stop);
+      },
+      [this, generation, whenDone = std::move(whenDone)](LoadedModels loaded) {
+        const bool newest = generation == modelsGeneration;
+        if (newest) loadClock.stop();
+        whenDone(newest, std::move(loaded));
+      });
+}
+
+void Workspace::Private::loadModels(LoadRequest request) {
   ++loading;
-  emit q->loadProgress(tr("Loading %1").arg(names), 0);
-  emit q->stateChanged();
-  background(q, std::move(work), [this, generation](LoadedModels loaded) {
+  load(std::move(request), [this](bool newest, LoadedModels loaded) {
     --loading;
-    if (generation == modelsGeneration) {
+    if (newest) {
       for (std::size_t side = 0; side < models.size(); ++side) {
         if (loaded.models[side]) models[side] = std::move(loaded.models[side]);
       }
@@ -294,6 +291,14 @@ void Workspace::Private::loadModels(const QString& names, std::function<LoadedMo
     }
     emit q->stateChanged();
   });
+  loadClock.start();
+  showLoad();
+  emit q->stateChanged();
+}
+
+void Workspace::Private::showLoad() {
+  const LoadState::Reading reading = loadState->reading();
+  emit q->loadProgress(reading.what.isEmpty() ? tr("Loading") : reading.what, reading.percent);
 }
 
 void Workspace::Private::setProblems(tandem::ProblemSet next, std::vector<std::string> nextOrigins) {
@@ -381,18 +386,15 @@ void Workspace::Private::findModelsOf(const std::vector<tandem::SessionModel>& w
     if (models[side] && models[side]->info().sha256 == wanted[side].sha256) continue;
     names[side] = QString::fromStdString(wanted[side].path);
   }
-  const quint64 generation = ++modelsGeneration;
-  background(
-      q, [names] { return loadPair(names); },
-      [this, generation, resume](LoadedModels loaded) {
-        if (generation != modelsGeneration) return;
-        for (std::size_t side = 0; side < models.size(); ++side) {
-          const bool same = loaded.models[side] && loaded.models[side]->info().sha256 == recordedHashes[side];
-          if (same) models[side] = std::move(loaded.models[side]);
-        }
-        emit q->modelsChanged();
-        if (resume) resumeRun();
-      });
+  load({names, {}, {}}, [this, resume](bool newest, LoadedModels loaded) {
+    if (!newest) return;
+    for (std::size_t side = 0; side < models.size(); ++side) {
+      const bool same = loaded.models[side] && loaded.models[side]->info().sha256 == recordedHashes[side];
+      if (same) models[side] = std::move(loaded.models[side]);
+    }
+    emit q->modelsChanged();
+    if (resume) resumeRun();
+  });
 }
 
 /// Everything the opened session has: the run skips what is complete there.

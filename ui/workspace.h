@@ -62,7 +62,7 @@ class Workspace : public QObject {
   /// Runs the selected problems (positions in problems()) with the current settings. Results go to session().
   /// `verifier`: a bundled name or a folder; empty: completions get no scores.
   void startRun(const std::vector<std::int64_t>& problemIndices, const std::string& verifier = {});
-  void stop();
+  void stop();  // the run, and a model being loaded
 
  signals:
   void stateChanged();

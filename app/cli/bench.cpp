@@ -16,6 +16,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> models;
+  LoadOptions load;
   std::string weights = "f32";
   BenchOptions bench;
   std::string session;
@@ -84,7 +85,10 @@ void printReport(const BenchReport& report) {
 int runBench(const Options& options) {
   const Interrupt interrupt;
   const auto names = options.models.empty() ? bundled_models() : options.models;
-  const auto models = openModels(names, options.weights == "bf16" ? DType::BF16 : DType::F32);
+  LoadOptions load = options.load;
+  load.weights = options.weights == "bf16" ? DType::BF16 : DType::F32;
+  load.stop = interrupt.token();
+  const auto models = openModels(names, load);
   if (!models) return fail(models.error());
   std::optional<Progress> progress;
   const auto report = bench(
@@ -117,6 +121,7 @@ void addBenchCommand(CLI::App& app, Action& action) {
       app.add_subcommand("bench", "Decode speed over batches, with shares of the roofline measured now");
   auto options = std::make_shared<Options>();
   addModelOption(*command, options->models)->required(false);
+  addLoadOptions(*command, options->load);
   const auto number = [&command](const char* name, auto& value, const char* help) {
     command->add_option(name, value, help)->check(kAboveZero)->capture_default_str();
   };

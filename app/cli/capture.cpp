@@ -8,6 +8,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/interrupt.h"
 #include "app/cli/output.h"
+#include "app/cli/run_options.h"
 #include "app/cli/validators.h"
 #include "core/base/provenance.h"
 #include "core/checkpoint/checkpoint.h"
@@ -20,6 +21,7 @@ struct Options {
   std::vector<std::int32_t> ids;
   std::string text;
   std::string out;
+  LoadOptions load;
   CaptureOptions capture;
   int threads = 1;
   bool json = false;
@@ -45,7 +47,9 @@ std::vector<NamedTensor> namedTensors(Capture& capture) {
 
 int runCapture(const Options& options) {
   const Interrupt interrupt;
-  const auto model = open_model(options.model);
+  LoadOptions load = options.load;
+  load.stop = interrupt.token();
+  const auto model = openModel(options.model, load);
   if (!model) return fail(model.error());
   const std::vector<std::int32_t> ids =
       options.ids.empty() ? (*model)->tokenizer().encode(options.text) : options.ids;
@@ -86,6 +90,7 @@ void addCaptureCommand(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   command->add_option("--model", options->model, "A bundled name, a folder, or a .safetensors or .gguf file")
       ->required();
+  addLoadOptions(*command, options->load);
   auto* prompt = command->add_option_group("prompt");
   prompt->add_option("--ids", options->ids, "The prompt as token ids: 1,2,3")->delimiter(',');
   prompt->add_option("--text", options->text, "The prompt as text, without the model's template");

@@ -137,7 +137,7 @@ int reportOutcome(const Options& options, const Session& session, const Evaluate
 int runEvaluate(const Options& options) {
   const Interrupt interrupt;
   EvaluateRequest request;
-  auto models = options.run.open();
+  auto models = options.run.open(interrupt.token());
   if (!models) return fail(models.error());
   request.models = *std::move(models);
   if (!options.verifier.empty()) {

@@ -6,7 +6,10 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/output.h"
-#include "core/models/model.h"
+#include "app/cli/run_options.h"
+#include "app/cli/validators.h"
+#include "core/checkpoint/checkpoint.h"
+#include "core/models/memory_plan.h"
 #include "core/session/session.h"
 
 namespace tandem::cli {
@@ -44,7 +47,7 @@ void printInfo(const ModelInfo& info) {
   fmt::print("{}  ({})\n", info.name, info.path);
   fmt::print("  family      {}\n", info.family);
   fmt::print("  parameters  {}, {} in memory\n", scaledText(static_cast<double>(info.parameters)),
-             bytesText(info.weight_bytes));
+             bytesText(info.memory_bytes));
   fmt::print("  sizes       vocabulary {}, width {}, MLP {}, {} layers\n", info.vocab, info.d_model,
              info.d_ff, info.layers.size());
   fmt::print("  context     {}\n",
@@ -55,6 +58,64 @@ void printInfo(const ModelInfo& info) {
   for (std::size_t i = 0; i < info.layers.size(); ++i) layers[layerText(info.layers[i])].push_back(i);
   for (const auto& [text, numbers] : layers) fmt::print("  layers {:<4} {}\n", rangesText(numbers), text);
   fmt::print("  sha256      {}\n", info.sha256);
+}
+
+struct Options {
+  std::string model;
+  LoadOptions load;
+  std::string weights = "f32";
+  StateShape shape{512, 16, 512, false};
+  bool json = false;
+};
+
+nlohmann::json planJson(const MemoryPlan& plan, const StateShape& shape, std::int64_t available) {
+  return {{"prompt_tokens", shape.prompt_tokens},
+          {"batch", shape.batch},
+          {"max_tokens", shape.new_tokens},
+          {"weights_bytes", plan.weights},
+          {"loading_bytes", plan.loading},
+          {"prompt_bytes", plan.prompt},
+          {"completions_bytes", plan.completions},
+          {"working_bytes", plan.working},
+          {"peak_bytes", plan.peak()},
+          {"available_bytes", available},
+          {"fits", available <= 0 || plan.peak() <= available}};
+}
+
+void printPlan(const MemoryPlan& plan, const StateShape& shape, std::int64_t available) {
+  fmt::print("  needs       {} at most, for {} completions of {} tokens after a prompt of {}:\n",
+             bytesText(plan.peak()), shape.batch, shape.new_tokens, shape.prompt_tokens);
+  fmt::print(
+      "              weights {} (and {} while loading), prompt {}, completions {}, working memory {}\n",
+      bytesText(plan.weights), bytesText(plan.loading), bytesText(plan.prompt), bytesText(plan.completions),
+      bytesText(plan.working));
+  if (available > 0)
+    fmt::print("              {} are free: {}\n", bytesText(available),
+               plan.peak() <= available ? "it fits" : "it does not fit");
+}
+
+/// Reads no weights but for their hash: a model too large to open is described too.
+int describe(const Options& options) {
+  LoadOptions load = options.load;
+  load.weights = options.weights == "bf16" ? DType::BF16 : DType::F32;
+  auto info = inspect_model(options.model, load);
+  if (!info) return fail(info.error());
+  const auto checkpoint = Checkpoint::open(info->path);
+  if (!checkpoint) return fail(checkpoint.error());
+  auto hash = (*checkpoint)->sha256();
+  if (!hash) return fail(hash.error());
+  info->sha256 = *std::move(hash);
+  const MemoryPlan plan = plan_memory(*info, options.shape);
+  const std::int64_t available = available_memory();
+  if (options.json) {
+    nlohmann::json object = infoJson(*info);
+    object["plan"] = planJson(plan, options.shape, available);
+    printJson(object);
+  } else {
+    printInfo(*info);
+    printPlan(plan, options.shape, available);
+  }
+  return 0;
 }
 
 int listBundled(bool json) {
@@ -71,26 +132,25 @@ int listBundled(bool json) {
 }  // namespace
 
 void addInfoCommand(CLI::App& app, Action& action) {
-  struct Options {
-    std::string model;
-    bool json = false;
-  };
   auto* command =
       app.add_subcommand("info", "Says what a model is; without a name, which models are bundled");
   auto options = std::make_shared<Options>();
   command->add_option("MODEL", options->model, "A bundled name, a folder, or a .safetensors or .gguf file");
+  addLoadOptions(*command, options->load);
+  const auto number = [command](const char* name, auto& value, const char* help) {
+    command->add_option(name, value, help)->check(kAboveZero)->capture_default_str();
+  };
+  number("--completions", options->shape.batch, "Completions decoded together, to plan memory for");
+  number("--prompt-tokens", options->shape.prompt_tokens, "Tokens of their prompt");
+  number("--max-tokens", options->shape.new_tokens, "Tokens of the longest completion");
+  command->add_option("--weights", options->weights, "Type of the packed weights")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &action] {
     action = [options] {
       if (options->model.empty()) return listBundled(options->json);
-      const auto model = open_model(options->model);
-      if (!model) return fail(model.error());
-      if (options->json) {
-        printJson(infoJson((*model)->info()));
-      } else {
-        printInfo((*model)->info());
-      }
-      return 0;
+      return describe(*options);
     };
   });
 }

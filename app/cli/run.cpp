@@ -193,7 +193,7 @@ Result<ProblemSet> chooseProblem(const Options& options) {
 int runRun(const Options& options) {
   const Interrupt interrupt;
   EvaluateRequest request;
-  auto models = options.run.open();
+  auto models = options.run.open(interrupt.token());
   if (!models) return fail(models.error());
   request.models = *std::move(models);
   auto set = chooseProblem(options);

@@ -1,7 +1,9 @@
 #include "app/cli/run_options.h"
 
 #include <filesystem>
+#include <map>
 
+#include "app/cli/progress.h"
 #include "app/cli/validators.h"
 
 namespace tandem::cli {
@@ -15,12 +17,39 @@ CLI::Option* addModelOption(CLI::App& command, std::vector<std::string>& models)
       ->take_all();
 }
 
+void addLoadOptions(CLI::App& command, LoadOptions& options) {
+  command.add_option("--tokenizer", options.tokenizer,
+                     "A folder whose tokenizer serves models published without one; if not given, the first "
+                     "model's does");
+  const std::map<std::string, AttentionRope> ropes = {{"scaled", AttentionRope::Scaled},
+                                                      {"unscaled", AttentionRope::Unscaled}};
+  command
+      .add_option(
+          "--attention-rope", options.attention_rope,
+          "Rotary positions in the attention layers of MambaInLlama models: scaled or unscaled; if not "
+          "given, as their tensors' names tell")
+      ->transform(CLI::CheckedTransformer(ropes))
+      ->type_name("TEXT");
+}
+
+Result<std::shared_ptr<const Model>> openModel(const std::string& name, LoadOptions options) {
+  constexpr std::int64_t kWorthTelling = 1 << 28;
+  std::optional<Progress> progress;
+  options.progress = [&progress](std::int64_t done, std::int64_t total) {
+    if (total < kWorthTelling) return;
+    if (!progress) progress.emplace("MiB read", total >> 20);
+    progress->update(done >> 20, {});
+  };
+  return open_model(name, options);
+}
+
 Result<std::vector<std::shared_ptr<const Model>>> openModels(const std::vector<std::string>& names,
-                                                             DType weights) {
+                                                             LoadOptions options) {
   std::vector<std::shared_ptr<const Model>> models;
   for (const std::string& name : names) {
-    TANDEM_TRY(auto model, open_model(name, {.weights = weights}));
+    TANDEM_TRY(auto model, openModel(name, options));
     models.push_back(std::move(model));
+    options.teacher = models.front();
   }
   return models;
 }
@@ -28,6 +57,7 @@ Result<std::vector<std::shared_ptr<const Model>>> openModels(const std::vector<s
 void RunOptions::addTo(CLI::App& command, int completions) {
   settings.completions = completions;
   addModelOption(command, models);
+  addLoadOptions(command, load);
   const auto number = [&command](const char* name, auto& value, const char* help) {
     return command.add_option(name, value, help)->capture_default_str();
   };
@@ -50,8 +80,11 @@ void RunOptions::addTo(CLI::App& command, int completions) {
       "are then no measurement");
 }
 
-Result<std::vector<std::shared_ptr<const Model>>> RunOptions::open() const {
-  return openModels(models, settings.weights == "bf16" ? DType::BF16 : DType::F32);
+Result<std::vector<std::shared_ptr<const Model>>> RunOptions::open(std::stop_token stop) const {
+  LoadOptions options = load;
+  options.weights = settings.weights == "bf16" ? DType::BF16 : DType::F32;
+  options.stop = std::move(stop);
+  return openModels(models, options);
 }
 
 RunSettings RunOptions::chosen() const {

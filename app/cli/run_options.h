@@ -17,18 +17,24 @@ namespace tandem::cli {
 /// "--model NAME...", which may also be given several times.
 CLI::Option* addModelOption(CLI::App& command, std::vector<std::string>& models);
 
-/// Opens models in order. Errors: those of open_model().
+/// "--tokenizer" and "--attention-rope".
+void addLoadOptions(CLI::App& command, LoadOptions& options);
+
+/// Opens models in order; one that has no tokenizer takes the first one's. Errors: those of open_model().
 Result<std::vector<std::shared_ptr<const Model>>> openModels(const std::vector<std::string>& names,
-                                                             DType weights = DType::F32);
+                                                             LoadOptions options);
+/// open_model() with its progress on standard error.
+Result<std::shared_ptr<const Model>> openModel(const std::string& name, LoadOptions options);
 
 struct RunOptions {
   std::vector<std::string> models;
+  LoadOptions load;
   RunSettings settings;
   bool together = false;
 
   /// @param completions the default of --completions.
   void addTo(CLI::App& command, int completions);
-  Result<std::vector<std::shared_ptr<const Model>>> open() const;
+  Result<std::vector<std::shared_ptr<const Model>>> open(std::stop_token stop) const;
   /// The settings as the session stores them.
   RunSettings chosen() const;
 };

@@ -97,6 +97,15 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
   return MappedFile({static_cast<const std::byte*>(memory), size});
 }
 
+void MappedFile::release(std::uint64_t begin, std::uint64_t end) const {
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  begin = (begin + page - 1) / page * page;  // a page that others share stays
+  end = end / page * page;
+  if (begin < end)
+    ::madvise(const_cast<std::byte*>(bytes_.data()) + begin, static_cast<std::size_t>(end - begin),
+              MADV_DONTNEED);
+}
+
 MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {

@@ -29,6 +29,8 @@ class MappedFile {
   ~MappedFile();
 
   std::span<const std::byte> bytes() const { return bytes_; }
+  /// Bytes [begin, end) will not be wanted soon: the memory behind them is the system's again until they are.
+  void release(std::uint64_t begin, std::uint64_t end) const;
 
  private:
   explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}

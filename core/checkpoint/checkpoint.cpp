@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <utility>
@@ -72,14 +71,43 @@ std::string position(std::int64_t flat, std::span<const std::int64_t> shape) {
   return fmt::format("[{}]", fmt::join(index, ", "));
 }
 
-Error pickled(const fs::path& file) {
-  const fs::path target = fs::path(file).replace_filename("model.safetensors");
-  return {ErrorCode::Unsupported,
-          fmt::format(
-              "{}: pickled weights are never opened; convert them once with: python3 -c \"import torch, "
-              "safetensors.torch as s; s.save_file({{k: v.clone().contiguous() for k, v in torch.load('{}', "
-              "map_location='cpu', weights_only=True).items()}}, '{}')\"",
-              file.string(), file.string(), target.string())};
+/// How many NaN and infinite values there are, and where the first is.
+struct NonFinite {
+  std::int64_t count = 0;
+  std::int64_t first = 0;
+};
+template <typename Value, typename Bad>
+NonFinite find_non_finite(const Value* values, std::int64_t count, const Bad& bad) {
+  NonFinite found{std::count_if(values, values + count, bad), 0};
+  if (found.count > 0) found.first = std::find_if(values, values + count, bad) - values;
+  return found;
+}
+NonFinite find_non_finite(const TensorView& tensor) {
+  if (tensor.dtype() == DType::BF16)
+    return find_non_finite(static_cast<const BFloat16*>(tensor.data()), tensor.elements(),
+                           [](BFloat16 value) { return (value.bits & 0x7F80U) == 0x7F80U; });
+  return find_non_finite(tensor.f32(), tensor.elements(), [](float value) { return !std::isfinite(value); });
+}
+
+bool is_pickled(const fs::path& file) {
+  return file.extension() == ".bin" && file.filename().string().starts_with("pytorch_model");
+}
+
+bool holds_pickled(const fs::path& folder) {
+  std::error_code ignored;
+  const fs::directory_iterator files(folder, ignored);
+  return std::any_of(begin(files), end(files), [](const auto& entry) { return is_pickled(entry.path()); });
+}
+
+Error pickled(const fs::path& folder) {
+  return {
+      ErrorCode::Unsupported,
+      fmt::format(
+          "{0}: pickled weights are never opened; convert them once with: python3 -c \"import glob, torch, "
+          "safetensors.torch as s; w = {{}}; [w.update(torch.load(f, map_location='cpu', weights_only=True)) "
+          "for f in glob.glob('{0}/pytorch_model*.bin')]; s.save_file({{k: v.clone().contiguous() for k, v "
+          "in w.items()}}, '{0}/model.safetensors')\"",
+          folder.string())};
 }
 
 /// Tensor name -> shard, from model.safetensors.index.json.
@@ -109,9 +137,12 @@ struct Checkpoint::State {
   std::map<std::string, StoredTensor> tensors;
   std::int64_t file_bytes = 0;
   std::optional<GgufFile> gguf;
-  mutable std::once_flag hashed;
-  mutable std::string sha256;
 
+  Error misshaped(const StoredTensor& tensor, std::span<const std::int64_t> expected) const {
+    return {ErrorCode::Mismatch, fmt::format("{}: tensor '{}' has shape [{}], the configuration implies [{}]",
+                                             shards[tensor.shard].name, tensor.entry.name,
+                                             fmt::join(tensor.entry.shape, ", "), fmt::join(expected, ", "))};
+  }
   Status add_tensor(StoredTensor tensor, const std::string& file_name);
   void keep(std::string name, MappedFile file);
   Status add_shard(const fs::path& file);
@@ -202,14 +233,14 @@ Result<std::shared_ptr<const Checkpoint>> Checkpoint::open(const std::string& pa
       file = single;
     } else if (fs::exists(index, ignored)) {
       file = index;
-    } else if (fs::exists(file / "pytorch_model.bin", ignored)) {
-      return pickled(file / "pytorch_model.bin");
+    } else if (holds_pickled(file)) {
+      return pickled(file);
     } else {
       return Error{ErrorCode::NotFound,
                    path + ": holds no weights, wanted model.safetensors or model.safetensors.index.json"};
     }
   }
-  if (file.extension() == ".bin") return pickled(file);
+  if (file.extension() == ".bin") return pickled(file.has_parent_path() ? file.parent_path() : ".");
   TANDEM_RETURN_IF_ERROR(file.extension() == ".json"   ? state->add_listed_shards(file)
                          : file.extension() == ".gguf" ? state->add_gguf(file)
                                                        : state->add_shard(file));
@@ -240,33 +271,73 @@ std::vector<std::int64_t> Checkpoint::shape(const std::string& name) const {
 Result<Tensor> Checkpoint::read(const std::string& name, std::span<const std::int64_t> expected) const {
   TANDEM_CHECK(expected.size() <= kMaxRank, name + ": a tensor in memory has at most 4 dimensions");
   const auto found = state_->tensors.find(name);
+  if (found != state_->tensors.end() && !std::ranges::equal(expected, found->second.entry.shape))
+    return state_->misshaped(found->second, expected);
+  Tensor tensor = Tensor::uninitialized(to_shape(expected));
+  TANDEM_RETURN_IF_ERROR(read_into(name, tensor));
+  return tensor;
+}
+
+Status Checkpoint::read_into(const std::string& name, TensorView to) const {
+  const auto found = state_->tensors.find(name);
   if (found == state_->tensors.end())
     return Error{ErrorCode::NotFound, fmt::format("{}: there is no tensor '{}'", state_->path, name)};
   const TensorEntry& entry = found->second.entry;
   const Shard& shard = state_->shards[found->second.shard];
-  if (!std::equal(expected.begin(), expected.end(), entry.shape.begin(), entry.shape.end()))
-    return Error{ErrorCode::Mismatch,
-                 fmt::format("{}: tensor '{}' has shape [{}], the configuration implies [{}]", shard.name,
-                             name, fmt::join(entry.shape, ", "), fmt::join(expected, ", "))};
+  std::vector<std::int64_t> expected;
+  for (int i = 0; i < to.rank(); ++i) expected.push_back(to.extent(i));
+  if (expected != entry.shape) return state_->misshaped(found->second, expected);
+  TANDEM_CHECK(to.contiguous() && (to.dtype() == DType::F32 || exact_type(name) == DType::BF16),
+               name + ": read into F32, or as BF16 what is stored as BF16");
   if (!found->second.format)
     return Error{ErrorCode::Unsupported,
                  fmt::format("{}: tensor '{}' has dtype {}, weights are read from F32, BF16 and F16",
                              shard.name, name, entry.dtype)};
-  Tensor tensor(to_shape(expected));
   const std::int64_t columns = expected.empty() ? 1 : expected.back();
-  const BlockRows stored{*found->second.format, columns == 0 ? 0 : tensor.elements() / columns, columns,
+  const BlockRows stored{*found->second.format, columns == 0 ? 0 : to.elements() / columns, columns,
                          shard.file.bytes().data() + entry.begin, found->second.paired_headdim};
-  for (std::int64_t i = 0; i < stored.rows; ++i)
-    dequantize(stored.format, stored.row(i), columns, tensor.f32() + i * columns);
-  const std::span<const float> values(tensor.f32(), static_cast<std::size_t>(tensor.elements()));
-  const auto bad = [](float value) { return !std::isfinite(value); };
-  if (const auto count = std::count_if(values.begin(), values.end(), bad); count > 0) {
-    const auto first = std::find_if(values.begin(), values.end(), bad) - values.begin();
+  for (std::int64_t i = 0; i < stored.rows; ++i) {
+    if (to.dtype() == DType::BF16)
+      std::memcpy(static_cast<BFloat16*>(to.data()) + i * columns, stored.row(i),
+                  static_cast<std::size_t>(stored.row_bytes()));
+    else
+      dequantize(stored.format, stored.row(i), columns, to.f32() + i * columns);
+  }
+  shard.file.release(entry.begin, entry.end);
+  if (const NonFinite bad = find_non_finite(to); bad.count > 0)
     return Error{ErrorCode::BadFormat,
                  fmt::format("{}: tensor '{}' holds {} NaN or infinite values of {}, the first at {}",
-                             shard.name, name, count, values.size(), position(first, expected))};
-  }
-  return tensor;
+                             shard.name, name, bad.count, to.elements(), position(bad.first, expected))};
+  return {};
+}
+
+DType Checkpoint::exact_type(const std::string& name) const {
+  const auto found = state_->tensors.find(name);
+  return found != state_->tensors.end() && found->second.format == BlockFormat::BF16 ? DType::BF16
+                                                                                     : DType::F32;
+}
+
+std::int64_t Checkpoint::stored_bytes(const std::string& name) const {
+  const auto found = state_->tensors.find(name);
+  return found == state_->tensors.end()
+             ? 0
+             : static_cast<std::int64_t>(found->second.entry.end - found->second.entry.begin);
+}
+
+bool Checkpoint::same(const std::string& name, const std::string& other) const {
+  const auto a = state_->tensors.find(name);
+  const auto b = state_->tensors.find(other);
+  if (a == state_->tensors.end() || b == state_->tensors.end()) return false;
+  const TensorEntry& first = a->second.entry;
+  const TensorEntry& second = b->second.entry;
+  if (first.dtype != second.dtype || first.shape != second.shape) return false;
+  const MappedFile& first_file = state_->shards[a->second.shard].file;
+  const MappedFile& second_file = state_->shards[b->second.shard].file;
+  const bool equal = std::ranges::equal(first_file.bytes().subspan(first.begin, first.end - first.begin),
+                                        second_file.bytes().subspan(second.begin, second.end - second.begin));
+  first_file.release(first.begin, first.end);
+  second_file.release(second.begin, second.end);
+  return equal;
 }
 
 Result<std::vector<std::int32_t>> Checkpoint::read_ids(const std::string& name) const {
@@ -285,20 +356,24 @@ Result<std::vector<std::int32_t>> Checkpoint::read_ids(const std::string& name) 
   return ids;
 }
 
-const std::string& Checkpoint::sha256() const {
-  std::call_once(state_->hashed, [this] {
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-    bool ok = context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
-    for (const Shard& shard : state_->shards) {
-      const auto bytes = shard.file.bytes();
-      ok = ok && EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) == 1;
+Result<std::string> Checkpoint::sha256(const std::function<bool(std::int64_t bytes)>& advance) const {
+  constexpr std::size_t kPiece = 16 << 20;
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  bool ok = context != nullptr && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
+  for (const Shard& shard : state_->shards) {
+    const auto bytes = shard.file.bytes();
+    for (std::size_t at = 0; at < bytes.size(); at += kPiece) {
+      const auto piece = bytes.subspan(at, std::min(kPiece, bytes.size() - at));
+      ok = ok && EVP_DigestUpdate(context.get(), piece.data(), piece.size()) == 1;
+      shard.file.release(at, at + piece.size());
+      if (advance && !advance(static_cast<std::int64_t>(piece.size())))
+        return Error{ErrorCode::Cancelled, state_->path + ": reading was cancelled"};
     }
-    std::array<unsigned char, 32> digest{};
-    ok = ok && EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1;
-    TANDEM_CHECK(ok, "SHA-256 failed");
-    state_->sha256 = fmt::format("{:02x}", fmt::join(digest, ""));
-  });
-  return state_->sha256;
+  }
+  std::array<unsigned char, 32> digest{};
+  ok = ok && EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1;
+  TANDEM_CHECK(ok, "SHA-256 failed");
+  return fmt::format("{:02x}", fmt::join(digest, ""));
 }
 
 std::int64_t Checkpoint::file_bytes() const {

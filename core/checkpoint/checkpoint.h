@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -38,7 +39,7 @@ Result<std::vector<TensorEntry>> read_safetensors_index(std::span<const std::byt
 class Checkpoint {
  public:
   /// `path`: a .safetensors or .gguf file, or a folder with model.safetensors or
-  /// model.safetensors.index.json. A folder with only pytorch_model.bin is refused (Unsupported) with the
+  /// model.safetensors.index.json. A folder with only pytorch_model*.bin is refused (Unsupported) with the
   /// conversion to run. Tensors of a GGUF file have the names that safetensors files give them.
   static Result<std::shared_ptr<const Checkpoint>> open(const std::string& path);
   ~Checkpoint();
@@ -54,15 +55,25 @@ class Checkpoint {
   /// infinity among the values, says how many and where the first is).
   Result<Tensor> read(const std::string& name, std::span<const std::int64_t> expected) const;
 
+  /// The same into `to`, a contiguous F32 tensor or, where the tensor is stored as BF16, a BF16 one, of the
+  /// shape wanted. The file's pages are given back afterwards: memory holds the converted values only.
+  Status read_into(const std::string& name, TensorView to) const;
+  /// BF16 for a tensor stored as that, else F32: the smallest type read_into() keeps every value in.
+  DType exact_type(const std::string& name) const;
+  /// Bytes a tensor takes in its file; 0 when absent.
+  std::int64_t stored_bytes(const std::string& name) const;
+  /// Whether two tensors of the checkpoint hold the same bytes, as the same type and shape.
+  bool same(const std::string& name, const std::string& other) const;
+
   /// An I32 tensor of rank 1, as token ids. Errors: NotFound, Mismatch (dtype or rank).
   Result<std::vector<std::int32_t>> read_ids(const std::string& name) const;
 
   /// Names of all tensors, sorted: the loader compares them with what the configuration implies.
   std::vector<std::string> names() const;
 
-  /// SHA-256 over the weight files' bytes, in file-name order; hexadecimal. Computed on first call (cached by
-  /// size and mtime is not attempted).
-  const std::string& sha256() const;
+  /// SHA-256 over the weight files' bytes, in file-name order; hexadecimal. `advance`, if any, is told of
+  /// every piece read, in bytes. Errors: Cancelled when it returns false.
+  Result<std::string> sha256(const std::function<bool(std::int64_t bytes)>& advance = {}) const;
   std::int64_t file_bytes() const;
   const std::string& path() const;
   /// Settings and tensors of a GGUF file; null for safetensors.

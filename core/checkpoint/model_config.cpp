@@ -27,12 +27,42 @@ struct JsonFile {
   JsonFields fields() const { return {document, name}; }
 };
 
-Result<JsonFile> read_json_file(const fs::path& path) {
+/// Python's json writes bare Infinity and NaN (Mamba-2's time_step_limit), which JSON lacks: null takes their
+/// place.
+std::string standard_json(std::string_view text) {
+  std::string result;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    for (const std::string_view bare : {"-Infinity", "Infinity", "NaN"}) {
+      if (quoted || !text.substr(i).starts_with(bare)) continue;
+      result += "null";
+      i += bare.size();
+    }
+    if (i >= text.size()) break;
+    if (quoted && text[i] == '\\' && i + 1 < text.size()) {
+      result += text[i++];
+    } else if (text[i] == '"') {
+      quoted = !quoted;
+    }
+    result += text[i];
+  }
+  return result;
+}
+
+Result<JsonFile> parse_json_file(std::string_view name, std::string_view text) {
   JsonFile file;
-  file.name = path.filename().string();
-  TANDEM_TRY(file.text, read_file(path.string(), kMaxConfigBytes));
+  file.name = name;
+  file.text = standard_json(text);
   TANDEM_TRY(file.document, parse_json_object(file.text, file.name));
   return file;
+}
+
+/// The text of a file that need not exist.
+Result<std::optional<std::string>> read_if_present(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return std::optional<std::string>();
+  TANDEM_TRY(std::string text, read_file(path.string(), kMaxConfigBytes));
+  return std::optional<std::string>(std::move(text));
 }
 
 Error unsupported(std::string message) {
@@ -208,31 +238,55 @@ Status read_attention_layers(const JsonFile& file, ModelConfig& config) {
   return {};
 }
 
-/// ssm_cfg and the widths of a Mamba-2-style mixer (models.md 3.2 and 3.5).
-Status read_hybrid_mixer(const JsonFile& file, ModelConfig& config) {
+/// d_inner and d_xb, and what both styles of mixer ask of ssm_cfg (models.md 3.2).
+Status read_hybrid_widths(const JsonFile& file, const JsonFields& ssm, const std::string& where,
+                          ModelConfig& config) {
   const JsonFields fields = file.fields();
-  const std::string where = file.name + ": ssm_cfg";
-  TANDEM_TRY(const json* const object, fields.object("ssm_cfg"));
-  const JsonFields ssm(*object, where);
-  if (!ssm.has("ngroups"))
-    return unsupported(where +
-                       " has no ngroups: these are Mamba-1-style mixers, and of MambaInLlama only the "
-                       "Mamba-2-style ones are supported");
-  TANDEM_TRY(config.ngroups, ssm.integer("ngroups", 1, kMaxWidth));
-  TANDEM_TRY(config.d_state, ssm.integer("d_state", 1, kMaxWidth));
-  TANDEM_TRY(config.d_conv, ssm.integer("d_conv", 1, 64, 4));
-  TANDEM_TRY(config.chunk, ssm.integer("chunk_size", 1, 1 << 16, 256));
   TANDEM_TRY(const std::int64_t expand, ssm.integer("expand", 1, 64, 1));
-  TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "repeat_kv_before_conv", false));
-  TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "conv_bias", true));
-  TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "bias", false));
   TANDEM_TRY(config.d_inner, fields.integer("d_inner", 1, kMaxWidth, expand * config.d_model));
   TANDEM_TRY(config.d_xb, fields.integer("d_xb", 1, kMaxWidth));
+  TANDEM_TRY(config.d_conv, ssm.integer("d_conv", 1, 64, 4));
+  TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "conv_bias", true));
+  TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "bias", false));
+  return require_multiple(file.name, "d_inner", config.d_inner, "d_xb", config.d_xb);
+}
+
+/// A Mamba-2-style mixer (models.md 3.5).
+Status read_mamba2_style(const JsonFile& file, const JsonFields& ssm, const std::string& where,
+                         ModelConfig& config) {
+  TANDEM_TRY(config.ngroups, ssm.integer("ngroups", 1, kMaxWidth));
+  TANDEM_TRY(config.d_state, ssm.integer("d_state", 1, kMaxWidth));
+  TANDEM_TRY(config.chunk, ssm.integer("chunk_size", 1, 1 << 16, 256));
+  TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "repeat_kv_before_conv", false));
   if (config.ngroups * config.d_state != config.d_inner)
     return mismatch(fmt::format("{}: d_inner = {}, wanted ngroups * d_state = {} * {}", file.name,
                                 config.d_inner, config.ngroups, config.d_state));
+  return require_multiple(file.name, "d_xb", config.d_xb, "d_state", config.d_state);
+}
+
+/// A Mamba-1-style mixer (models.md 3.4): its channels are shown in blocks of the attention's heads.
+Status read_mamba1_style(const JsonFile& file, const JsonFields& ssm, const std::string& where,
+                         ModelConfig& config) {
+  TANDEM_TRY(config.d_state, ssm.integer("d_state", 1, kMaxWidth, 16));
+  const std::int64_t by_width = (config.d_model + 15) / 16;
+  const auto rank = ssm.text("dt_rank", "auto");
+  if (rank.ok() && *rank == "auto") {
+    config.dt_rank = by_width;
+  } else {
+    TANDEM_TRY(config.dt_rank, ssm.integer("dt_rank", 1, kMaxWidth));
+  }
+  TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "repeat_kv_before_conv", true));
   TANDEM_RETURN_IF_ERROR(require_multiple(file.name, "d_xb", config.d_xb, "d_state", config.d_state));
-  return require_multiple(file.name, "d_inner", config.d_inner, "d_xb", config.d_xb);
+  return require_multiple(file.name, "d_inner", config.d_inner, "num_attention_heads", config.nheads);
+}
+
+Status read_hybrid_mixer(const JsonFile& file, ModelConfig& config) {
+  const std::string where = file.name + ": ssm_cfg";
+  TANDEM_TRY(const json* const object, file.fields().object("ssm_cfg"));
+  const JsonFields ssm(*object, where);
+  TANDEM_RETURN_IF_ERROR(read_hybrid_widths(file, ssm, where, config));
+  return ssm.has("ngroups") ? read_mamba2_style(file, ssm, where, config)
+                            : read_mamba1_style(file, ssm, where, config);
 }
 
 /// mamba_config.json beside a Llama configuration.
@@ -250,23 +304,136 @@ Status read_hybrid(const JsonFile& file, ModelConfig& config) {
     return mismatch(
         fmt::format("{}: rms_norm_eps = {}, config.json has {}", file.name, eps, config.norm_eps));
   TANDEM_RETURN_IF_ERROR(require_text(fields, file.name, "hidden_act", "silu"));
+  TANDEM_TRY(const std::string rope, fields.text("attn_rope", ""));
+  if (!rope.empty()) {
+    if (rope != "scaled" && rope != "unscaled") return fields.wrong("attn_rope", R"("scaled" or "unscaled")");
+    config.attention_rope = rope == "scaled" ? AttentionRope::Scaled : AttentionRope::Unscaled;
+  }
   TANDEM_RETURN_IF_ERROR(read_attention_layers(file, config));
   return read_hybrid_mixer(file, config);
 }
 
+/// model_type "mamba2": the names that the transformers library gives the fields.
+Status read_mamba2_hf(const JsonFile& file, ModelConfig& config) {
+  const JsonFields fields = file.fields();
+  TANDEM_TRY(config.vocab_size, fields.integer("vocab_size", 1, kMaxVocab));
+  TANDEM_TRY(config.d_model, fields.integer("hidden_size", 1, kMaxWidth));
+  TANDEM_TRY(config.n_layers, fields.integer("num_hidden_layers", 1, kMaxLayers));
+  TANDEM_TRY(config.n_v_heads, fields.integer("num_heads", 1, kMaxWidth));
+  TANDEM_TRY(config.n_qk_heads, fields.integer("n_groups", 1, kMaxWidth, 1));
+  TANDEM_TRY(config.d_state, fields.integer("state_size", 1, kMaxWidth, 128));
+  TANDEM_TRY(config.d_conv, fields.integer("conv_kernel", 1, 64, 4));
+  TANDEM_TRY(config.chunk, fields.integer("chunk_size", 1, 1 << 16, 256));
+  TANDEM_TRY(const std::int64_t expand, fields.integer("expand", 1, 64, 2));
+  TANDEM_TRY(const std::int64_t headdim, fields.integer("head_dim", 1, kMaxWidth, 64));
+  config.d_inner = config.norm_group = expand * config.d_model;
+  if (config.n_v_heads * headdim != config.d_inner)
+    return mismatch(fmt::format("{}: expand * hidden_size = {}, wanted num_heads * head_dim = {} * {}",
+                                file.name, config.d_inner, config.n_v_heads, headdim));
+  TANDEM_TRY(const double eps, fields.number("layer_norm_epsilon", 1e-12, 1, 1e-5));
+  config.norm_eps = config.block_norm_eps = static_cast<float>(eps);
+  TANDEM_TRY(config.tied_embeddings, fields.boolean("tie_word_embeddings", false));
+  TANDEM_RETURN_IF_ERROR(require_text(fields, file.name, "hidden_act", "silu"));
+  TANDEM_RETURN_IF_ERROR(require_flag(fields, file.name, "use_bias", false));
+  TANDEM_RETURN_IF_ERROR(require_flag(fields, file.name, "use_conv_bias", true));
+  TANDEM_RETURN_IF_ERROR(require_flag(fields, file.name, "rms_norm", true));
+  if (fields.has("time_step_limit")) {
+    TANDEM_TRY(const json* const limit, fields.array("time_step_limit"));
+    const bool unlimited = limit->size() == 2 && (*limit)[0] == 0.0 && !(*limit)[1].is_number();
+    if (!unlimited) return unsupported(file.name + ": time_step_limit is only supported as [0, Infinity]");
+  }
+  return require_multiple(file.name, "num_heads", config.n_v_heads, "n_groups", config.n_qk_heads);
+}
+
+/// ssm_cfg.layer "Mamba2": the names of the state-spaces models, which say little and default much.
+Status read_mamba2_state_spaces(const JsonFile& file, const JsonFields& ssm, const std::string& where,
+                                ModelConfig& config) {
+  const JsonFields fields = file.fields();
+  TANDEM_TRY(const std::int64_t vocab, fields.integer("vocab_size", 1, kMaxVocab));
+  TANDEM_TRY(const std::int64_t multiple, fields.integer("pad_vocab_size_multiple", 1, 1 << 16, 8));
+  config.vocab_size = (vocab + multiple - 1) / multiple * multiple;
+  TANDEM_TRY(config.d_model, fields.integer("d_model", 1, kMaxWidth));
+  TANDEM_TRY(config.n_layers, fields.integer("n_layer", 1, kMaxLayers));
+  TANDEM_TRY(const std::int64_t d_intermediate, fields.integer("d_intermediate", 0, kMaxWidth, 0));
+  if (d_intermediate != 0)
+    return unsupported(
+        fmt::format("{}: d_intermediate = {} is not supported, only 0", file.name, d_intermediate));
+  if (fields.has("attn_layer_idx")) {
+    TANDEM_TRY(const json* const attention, fields.array("attn_layer_idx"));
+    if (!attention->empty())
+      return unsupported(file.name + ": attn_layer_idx names layers, only recurrent ones are supported");
+  }
+  TANDEM_RETURN_IF_ERROR(require_flag(fields, file.name, "rms_norm", true));
+  TANDEM_TRY(config.tied_embeddings, fields.boolean("tie_embeddings", true));
+  TANDEM_TRY(config.d_state, ssm.integer("d_state", 1, kMaxWidth, 128));
+  TANDEM_TRY(config.d_conv, ssm.integer("d_conv", 1, 64, 4));
+  TANDEM_TRY(config.chunk, ssm.integer("chunk_size", 1, 1 << 16, 256));
+  TANDEM_TRY(config.n_qk_heads, ssm.integer("ngroups", 1, kMaxWidth, 1));
+  TANDEM_TRY(const std::int64_t expand, ssm.integer("expand", 1, 64, 2));
+  TANDEM_TRY(const std::int64_t headdim, ssm.integer("headdim", 1, kMaxWidth, 64));
+  TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "bias", false));
+  TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "conv_bias", true));
+  TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "D_has_hdim", false));
+  TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "rmsnorm", true));
+  TANDEM_RETURN_IF_ERROR(require_flag(ssm, where, "norm_before_gate", false));
+  config.d_inner = expand * config.d_model;
+  TANDEM_RETURN_IF_ERROR(require_multiple(where, "d_inner", config.d_inner, "headdim", headdim));
+  config.n_v_heads = config.d_inner / headdim;
+  config.norm_group = config.d_inner / config.n_qk_heads;
+  return require_multiple(where, "d_inner / headdim", config.n_v_heads, "ngroups", config.n_qk_heads);
+}
+
 /// eos_token_id: null, one id or a list. Returns whether the file says anything.
-Result<bool> read_eos(const JsonFile& file, ModelConfig& config) {
+Result<bool> read_eos(const JsonFile& file, std::int64_t vocab, std::vector<std::int32_t>& ids) {
   const JsonFields fields = file.fields();
   if (!fields.has("eos_token_id")) return false;
   const json& stored = file.document["eos_token_id"];
   const json list = stored.is_array() ? stored : json::array({stored});
   for (const json& id : list) {
-    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= static_cast<std::uint64_t>(config.vocab_size))
+    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= static_cast<std::uint64_t>(vocab))
       return Error{ErrorCode::BadFormat, fmt::format("{}: eos_token_id holds {}, wanted token ids below {}",
-                                                     file.name, describe_json(id), config.vocab_size)};
-    config.eos_ids.push_back(id.get<std::int32_t>());
+                                                     file.name, describe_json(id), vocab)};
+    ids.push_back(id.get<std::int32_t>());
   }
   return true;
+}
+
+/// Chooses the family and reads what it needs (models.md 10).
+Status read_family(const JsonFile& file, const std::optional<std::string>& hybrid_text, ModelConfig& config) {
+  const JsonFields fields = file.fields();
+  if (!fields.has("model_type") && fields.has("ssm_cfg")) {
+    const std::string where = file.name + ": ssm_cfg";
+    TANDEM_TRY(const json* const object, fields.object("ssm_cfg"));
+    const JsonFields ssm(*object, where);
+    TANDEM_TRY(const std::string layer, ssm.text("layer", "Mamba1"));
+    if (layer != "Mamba2")
+      return unsupported(fmt::format(R"({}: layer "{}" is not supported, only "Mamba2")", where, layer));
+    config.family = ModelFamily::Mamba2;
+    return read_mamba2_state_spaces(file, ssm, where, config);
+  }
+  TANDEM_TRY(const std::string type, fields.text("model_type"));
+  if (type == "llamba") {
+    config.family = ModelFamily::Llamba;
+    return read_llamba(file, config);
+  }
+  if (type == "mamba2") {
+    config.family = ModelFamily::Mamba2;
+    return read_mamba2_hf(file, config);
+  }
+  if (type != "llama")
+    return unsupported(
+        fmt::format("config.json: model_type \"{}\" is not supported, only \"llama\" (with or without "
+                    "mamba_config.json), \"llamba\" and \"mamba2\"",
+                    type));
+  TANDEM_RETURN_IF_ERROR(read_llama(file, config));
+  if (!hybrid_text) return {};
+  if (config.is_verifier)
+    return unsupported(
+        "config.json: a LlamaForSequenceClassification with mamba_config.json beside it is not supported, only "
+        "with attention in every layer");
+  config.family = ModelFamily::MambaInLlama;
+  TANDEM_TRY(const JsonFile hybrid, parse_json_file("mamba_config.json", *hybrid_text));
+  return read_hybrid(hybrid, config);
 }
 
 }  // namespace
@@ -279,46 +446,47 @@ const char* model_family_name(ModelFamily family) {
       return "llamba";
     case ModelFamily::MambaInLlama:
       return "mamba_in_llama";
+    case ModelFamily::Mamba2:
+      return "mamba2";
   }
   return "unknown";
 }
 
-Result<ModelConfig> read_model_config(const std::string& folder) {
-  const fs::path root = folder;
-  std::error_code ignored;
-  TANDEM_TRY(const JsonFile file, read_json_file(root / "config.json"));
-  TANDEM_TRY(const std::string type, file.fields().text("model_type"));
+Result<ModelConfig> parse_model_config(const ConfigTexts& texts) {
+  TANDEM_TRY(const JsonFile file, parse_json_file("config.json", texts.config));
   ModelConfig config;
   config.json = file.text;
-  if (type == "llamba") {
-    config.family = ModelFamily::Llamba;
-    TANDEM_RETURN_IF_ERROR(read_llamba(file, config));
-  } else if (type == "llama") {
-    TANDEM_RETURN_IF_ERROR(read_llama(file, config));
-    if (fs::exists(root / "mamba_config.json", ignored)) {
-      if (config.is_verifier)
-        return unsupported(
-            "config.json: a LlamaForSequenceClassification with mamba_config.json beside it "
-            "is not supported, only with attention in every layer");
-      config.family = ModelFamily::MambaInLlama;
-      TANDEM_TRY(const JsonFile hybrid, read_json_file(root / "mamba_config.json"));
-      TANDEM_RETURN_IF_ERROR(read_hybrid(hybrid, config));
-    }
-  } else {
-    return unsupported(
-        fmt::format("config.json: model_type \"{}\" is not supported, only \"llama\" (with or without "
-                    "mamba_config.json) and \"llamba\"",
-                    type));
-  }
+  TANDEM_RETURN_IF_ERROR(read_family(file, texts.hybrid, config));
   bool said = false;
-  if (fs::exists(root / "generation_config.json", ignored)) {
-    TANDEM_TRY(const JsonFile generation, read_json_file(root / "generation_config.json"));
-    TANDEM_TRY(said, read_eos(generation, config));
+  if (texts.generation) {
+    TANDEM_TRY(const JsonFile generation, parse_json_file("generation_config.json", *texts.generation));
+    TANDEM_TRY(said, read_eos(generation, config.vocab_size, config.eos_ids));
   }
   if (!said) {
-    TANDEM_TRY(said, read_eos(file, config));
+    TANDEM_TRY(said, read_eos(file, config.vocab_size, config.eos_ids));
   }
   return config;
+}
+
+Result<ModelConfig> read_model_config(const std::string& folder) {
+  const fs::path root = folder;
+  ConfigTexts texts;
+  TANDEM_TRY(texts.config, read_file((root / "config.json").string(), kMaxConfigBytes));
+  TANDEM_TRY(texts.hybrid, read_if_present(root / "mamba_config.json"));
+  TANDEM_TRY(texts.generation, read_if_present(root / "generation_config.json"));
+  return parse_model_config(texts);
+}
+
+Result<std::vector<std::int32_t>> read_eos_ids(const std::string& folder, std::int64_t vocab) {
+  std::vector<std::int32_t> ids;
+  for (const char* name : {"generation_config.json", "config.json"}) {
+    TANDEM_TRY(const auto text, read_if_present(fs::path(folder) / name));
+    if (!text) continue;
+    TANDEM_TRY(const JsonFile file, parse_json_file(name, *text));
+    TANDEM_TRY(const bool said, read_eos(file, vocab, ids));
+    if (said) break;
+  }
+  return ids;
 }
 
 }  // namespace tandem

@@ -11,6 +11,7 @@
 #include "core/base/random.h"
 #include "core/generation/stop_text.h"
 #include "core/models/decode_state.h"
+#include "core/models/memory_plan.h"
 #include "kernels/ops/sampling.h"
 
 namespace tandem {
@@ -63,6 +64,11 @@ Status validate(const Model& model, const GenerationRequest& request) {
   return {};
 }
 
+StateShape state_shape(const GenerationRequest& request) {
+  return {static_cast<std::int64_t>(request.prompt.size()), request.slot_count(), request.max_new_tokens,
+          request.private_prefix};
+}
+
 /// A completion being written, and the slot it holds.
 struct Active {
   Completion completion;
@@ -80,8 +86,7 @@ class Run {
         context_(context),
         observer_(observer),
         slots_(request.slot_count()),
-        state_(model, {static_cast<std::int64_t>(request.prompt.size()), slots_, request.max_new_tokens,
-                       request.private_prefix}),
+        state_(model, state_shape(request)),
         prompt_logits_({1, model.info().vocab}),
         logits_({slots_, model.info().vocab}) {}
 
@@ -259,6 +264,8 @@ std::optional<FinishReason> finish_reason_from_name(std::string_view name) {
 Result<GenerationResult> generate(const Model& model, const GenerationRequest& request, Context& context,
                                   GenerationObserver* observer, std::stop_token stop) {
   TANDEM_RETURN_IF_ERROR(validate(model, request));
+  const MemoryPlan plan = plan_memory(model.info(), state_shape(request));
+  TANDEM_RETURN_IF_ERROR(check_run(model.info(), plan, available_memory()));
   GenerationObserver silent;
   return Run(model, request, context, observer != nullptr ? *observer : silent).run(stop);
 }

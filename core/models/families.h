@@ -1,18 +1,17 @@
-// From a configuration and a checkpoint to packed weights: one builder a family. Tensor names and shapes:
-// models.md 1.2, 2.2, 3.5.
+// From a configuration and a checkpoint to packed weights: what tensors each family has. Names and shapes:
+// models.md 1.2, 2.2, 3.3, 3.5, 4.
 #pragma once
 
 #include <memory>
 
-#include "core/base/result.h"
-#include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/model_config.h"
+#include "core/models/tensor_source.h"
 #include "core/models/weights.h"
 
 namespace tandem {
 
-/// Errors: one that lists every missing, misshaped and unexpected tensor; those of Checkpoint::read.
-Result<std::unique_ptr<ModelWeights>> build_weights(const ModelConfig& config, const Checkpoint& checkpoint,
-                                                    DType type, Context& context);
+/// Takes everything the configuration implies from `source`. From a source that plans, the layers come
+/// without data, and only their info() may be asked for. The caller asks source.finish() what went wrong.
+std::unique_ptr<ModelWeights> build_weights(const ModelConfig& config, TensorSource& source);
 
 }  // namespace tandem

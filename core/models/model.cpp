@@ -18,8 +18,10 @@ constexpr std::int64_t kMinRowsPerThread = 4;
 constexpr std::int64_t kManyRowsPerThread =
     64;  // enough arithmetic per weight byte that reading them twice costs nothing
 
-/// x += down(silu(gate(n)) * up(n)) with n the normed x; normed is scratch of x's shape.
+/// x += down(silu(gate(n)) * up(n)) with n the normed x; normed is scratch of x's shape. Nothing for a layer
+/// without an MLP.
 void add_mlp(Context& context, const LayerWeights& layer, float eps, TensorView x, TensorView normed) {
+  if (layer.down.in() == 0) return;
   ScratchScope scope(context);
   rms_norm(context, x, layer.post_norm, eps, normed);
   const std::int64_t d_ff = layer.down.in();

@@ -3,7 +3,9 @@
 // DecodeState.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/checkpoint/model_config.h"
 #include "core/models/prompt_format.h"
 #include "core/tensor/tensor.h"
 #include "core/tokenizer/tokenizer.h"
@@ -22,11 +25,24 @@ enum class MixerKind {
   Attention,       // causal softmax attention with RoPE and grouped heads (Llama)
   DiscreteMamba2,  // Llamba: decay from the token, no step size
   HybridMamba2,    // MambaInLlama, Mamba-2 style: step size dt in the columns
+  HybridMamba1,    // MambaInLlama, Mamba-1 style: every channel has a matrix of its own
+  Mamba2,          // standard Mamba-2
 };
-/// "attention", "discrete Mamba-2", "Mamba-2 (MambaInLlama)"
+inline constexpr std::array kMixerKinds = {MixerKind::Attention, MixerKind::DiscreteMamba2,
+                                           MixerKind::HybridMamba2, MixerKind::HybridMamba1,
+                                           MixerKind::Mamba2};
+/// "attention", "discrete Mamba-2", "Mamba-2 (MambaInLlama)", "Mamba-1 (MambaInLlama)", "Mamba-2"
 const char* mixer_kind_name(MixerKind kind);
 inline bool is_recurrent(MixerKind kind) {
   return kind != MixerKind::Attention;
+}
+/// Whether the matrix of a head is decay times content, entry by entry.
+inline bool has_factors(MixerKind kind) {
+  return is_recurrent(kind) && kind != MixerKind::HybridMamba1;
+}
+/// Whether a head's channels mix by matrices of their own, so that the head's is their mean.
+inline bool is_channel_mean(MixerKind kind) {
+  return kind == MixerKind::HybridMamba1;
 }
 
 /// What a layer is, for cards, navigators and memory plans. Sizes come from the file.
@@ -42,12 +58,14 @@ struct LayerInfo {
 
 struct ModelInfo {
   std::string name;    // of the folder or file, "pocket-teacher"
-  std::string family;  // "llama", "llamba", "mamba_in_llama"
+  std::string family;  // "llama", "llamba", "mamba_in_llama", "mamba2"
   std::string path;
   std::string sha256;       // of the weight files' bytes, hexadecimal
   std::string config_json;  // config.json as read
   std::int64_t parameters = 0;
-  std::int64_t weight_bytes = 0;  // in memory, as packed
+  std::int64_t weight_bytes = 0;   // the matrices that a decode step reads, as packed
+  std::int64_t memory_bytes = 0;   // all of the model in memory: those, the embedding, norms and the rest
+  std::int64_t packing_bytes = 0;  // beyond that, while the largest matrix is packed
   std::int64_t vocab = 0;
   bool is_verifier = false;  // gives one score per token in place of a vocabulary's logits
   std::int64_t d_model = 0;
@@ -60,10 +78,6 @@ struct ModelInfo {
   bool is_pure_attention() const;                                   // a teacher
   std::int64_t cache_bytes_per_token() const;
   std::int64_t state_bytes() const;
-};
-
-struct LoadOptions {
-  DType weights = DType::F32;  // packed weight type: F32, or BF16 where the CPU multiplies it
 };
 
 class Mixer;
@@ -81,6 +95,7 @@ class Model {
   const ModelInfo& info() const { return info_; }
   const PromptFormat& prompt() const { return prompt_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
+  std::shared_ptr<const Tokenizer> shared_tokenizer() const { return tokenizer_; }
   const ModelWeights& weights() const { return *weights_; }
 
   /// Whole-sequence forward pass. ids: T >= 1 tokens, each in [0, vocab). Fills the prompt part of `state`
@@ -109,9 +124,21 @@ class Model {
   std::unique_ptr<ModelWeights> weights_;
 };
 
+struct LoadOptions {
+  DType weights = DType::F32;  // packed weight type: F32, or BF16 where the CPU multiplies it
+  /// Where a model published without a tokenizer (Llamba) takes one, with prompt format and end tokens: a
+  /// folder, or a tokenizer.json in one; else a model with the same vocabulary, its teacher.
+  std::string tokenizer;
+  std::shared_ptr<const Model> teacher;
+  AttentionRope attention_rope = AttentionRope::ByNames;  // else instead of what mamba_config.json says
+  /// Told of bytes read and bytes to read, now and then, on the loading thread.
+  std::function<void(std::int64_t done, std::int64_t total)> progress;
+  std::stop_token stop;
+};
+
 /// Opens a model: a bundled name ("seed-teacher"), a folder with config.json, a .safetensors file in such a
 /// folder, or a .gguf file. Errors (each one sentence naming the file or tensor, what was found and what was
-/// wanted): NotFound, BadFormat, Mismatch, Unsupported.
+/// wanted): NotFound, BadFormat, Mismatch, Unsupported, OutOfRange (memory), Cancelled.
 Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path,
                                                 const LoadOptions& options = {});
 

@@ -12,6 +12,10 @@ const char* mixer_kind_name(MixerKind kind) {
       return "discrete Mamba-2";
     case MixerKind::HybridMamba2:
       return "Mamba-2 (MambaInLlama)";
+    case MixerKind::HybridMamba1:
+      return "Mamba-1 (MambaInLlama)";
+    case MixerKind::Mamba2:
+      return "Mamba-2";
   }
   return "unknown";
 }

@@ -7,9 +7,8 @@
 #include "core/base/resources.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/gguf_llama.h"
-#include "core/checkpoint/model_config.h"
 #include "core/models/families.h"
-#include "core/models/model.h"
+#include "core/models/memory_plan.h"
 
 namespace tandem {
 namespace {
@@ -30,11 +29,6 @@ std::vector<std::string> bundled(bool verifiers) {
   return names;
 }
 
-void add_end(ModelConfig& config, std::int32_t id) {
-  if (std::find(config.eos_ids.begin(), config.eos_ids.end(), id) == config.eos_ids.end())
-    config.eos_ids.push_back(id);
-}
-
 /// A .gguf file, or a folder.
 Result<fs::path> model_path(const std::string& name_or_path) {
   std::error_code ignored;
@@ -42,6 +36,7 @@ Result<fs::path> model_path(const std::string& name_or_path) {
   if (fs::is_directory(path, ignored)) return path;
   if (fs::is_regular_file(path, ignored)) {
     if (path.extension() == ".gguf") return path;
+    if (path.extension() == ".bin") return Checkpoint::open(name_or_path).error();
     if (path.extension() == ".safetensors" || path.filename() == "config.json")
       return path.has_parent_path() ? path.parent_path() : fs::path(".");
     return Error{
@@ -66,64 +61,157 @@ std::string model_name(const fs::path& path) {
   return full.has_filename() ? full.filename().string() : full.parent_path().filename().string();
 }
 
-/// What a model is made of, before its weights are packed.
-struct ModelParts {
+/// A model before its weights are read.
+struct ModelFiles {
+  fs::path path;  // a folder, or a .gguf file
   ModelConfig config;
   std::shared_ptr<const Checkpoint> checkpoint;
-  std::shared_ptr<const Tokenizer> tokenizer;
-  PromptFormat prompt;
+  ModelInfo info;  // without sha256; bytes as planned
 };
 
-Result<ModelParts> open_folder(const fs::path& folder) {
-  ModelParts parts;
-  TANDEM_TRY(parts.config, read_model_config(folder.string()));
-  TANDEM_TRY(parts.checkpoint, Checkpoint::open(folder.string()));
-  TANDEM_TRY(parts.tokenizer, read_tokenizer((folder / "tokenizer.json").string()));
-  TANDEM_TRY(parts.prompt, read_folder_prompt(folder.string()));
-  return parts;
-}
-
-Result<ModelParts> open_gguf(const fs::path& file) {
-  ModelParts parts;
-  TANDEM_TRY(parts.checkpoint, Checkpoint::open(file.string()));
-  const GgufFile& gguf = *parts.checkpoint->gguf();
-  TANDEM_TRY(parts.config, read_gguf_config(gguf));
-  TANDEM_TRY(parts.tokenizer, read_tokenizer(gguf.settings));
-  TANDEM_TRY(const std::string_view jinja, gguf.settings.text("tokenizer.chat_template", ""));
-  parts.prompt = chat_prompt(jinja);
-  for (const char* end :
-       {"<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<EOT>"})
-    if (const auto id = parts.tokenizer->id_of(end); id && parts.tokenizer->is_special(*id))
-      add_end(parts.config, *id);
-  return parts;
-}
-
-ModelInfo describe_model(const fs::path& path, const ModelConfig& config, const Checkpoint& checkpoint,
-                         const ModelWeights& weights) {
+ModelInfo describe_model(const ModelFiles& files, const ModelWeights& layers, const TensorSource& plan) {
+  const ModelConfig& config = files.config;
   ModelInfo info;
-  info.name = model_name(path);
+  info.name = model_name(files.path);
   info.family = model_family_name(config.family);
-  info.path = path.string();
-  info.sha256 = checkpoint.sha256();
+  info.path = files.path.string();
   info.config_json = config.json;
-  for (const TensorEntry* entry : checkpoint.tensors()) {
+  for (const TensorEntry* entry : files.checkpoint->tensors()) {
     std::int64_t elements = 1;
     for (const std::int64_t extent : entry->shape) elements *= extent;
     info.parameters += elements;
   }
   info.vocab = config.vocab_size;
   info.is_verifier = config.is_verifier;
+  info.is_verifier = config.is_verifier;
   info.d_model = config.d_model;
   info.d_ff = config.d_ff;
   info.max_context = config.max_context;
   info.eos_ids = config.eos_ids;
-  info.weight_bytes = weights.head.bytes();
-  for (const LayerWeights& layer : weights.layers) {
-    info.layers.push_back(layer.mixer->info());
-    info.weight_bytes += layer.mixer->weight_bytes() + layer.gate_up.bytes() + layer.down.bytes();
-  }
+  for (const LayerWeights& layer : layers.layers) info.layers.push_back(layer.mixer->info());
+  info.weight_bytes = plan.packed_bytes();
+  info.memory_bytes = plan.memory_bytes();
+  info.packing_bytes = plan.transient_bytes();
   return info;
 }
+
+/// Bytes of the matrices as they were packed; packing may pad.
+std::int64_t packed_bytes(const ModelWeights& weights) {
+  std::int64_t bytes = weights.head.bytes();
+  for (const LayerWeights& layer : weights.layers)
+    bytes += layer.mixer->weight_bytes() + layer.gate_up.bytes() + layer.down.bytes();
+  return bytes;
+}
+
+Result<ModelFiles> open_files(const std::string& name_or_path, const LoadOptions& options) {
+  ModelFiles files;
+  TANDEM_TRY(files.path, model_path(name_or_path));
+  if (files.path.extension() == ".gguf") {
+    TANDEM_TRY(files.checkpoint, Checkpoint::open(files.path.string()));
+    TANDEM_TRY(files.config, read_gguf_config(*files.checkpoint->gguf()));
+  } else {
+    TANDEM_TRY(files.config, read_model_config(files.path.string()));
+    TANDEM_TRY(files.checkpoint, Checkpoint::open(files.path.string()));
+  }
+  if (options.attention_rope != AttentionRope::ByNames) files.config.attention_rope = options.attention_rope;
+  TensorSource plan(*files.checkpoint, options.weights);
+  const auto layers = build_weights(files.config, plan);
+  TANDEM_RETURN_IF_ERROR(plan.finish());
+  files.info = describe_model(files, *layers, plan);
+  return files;
+}
+
+/// What turns text into ids and back, and ends it.
+struct TextSide {
+  std::shared_ptr<const Tokenizer> tokenizer;
+  PromptFormat prompt;
+  std::vector<std::int32_t> eos_ids;
+};
+
+void add_end(const Tokenizer& tokenizer, std::string_view token, std::vector<std::int32_t>& ids) {
+  const auto id = token.empty() ? std::nullopt : tokenizer.id_of(token);
+  if (id && std::find(ids.begin(), ids.end(), *id) == ids.end()) ids.push_back(*id);
+}
+
+/// How the usual vocabularies spell the ends of texts, turns and messages.
+constexpr const char* kEnds[] = {"<|eot_id|>",    "<|end_of_text|>", "<|im_end|>", "<|end|>",
+                                 "<end_of_turn>", "<|endoftext|>",   "<|eom_id|>", "<EOT>"};
+
+/// What a GGUF file carries itself.
+Result<TextSide> read_gguf_text(const ModelFiles& files) {
+  const GgufFile& gguf = *files.checkpoint->gguf();
+  TextSide text;
+  TANDEM_TRY(text.tokenizer, read_tokenizer(gguf.settings));
+  TANDEM_TRY(const std::string_view jinja, gguf.settings.text("tokenizer.chat_template", ""));
+  text.prompt = chat_prompt(jinja);
+  text.eos_ids = files.config.eos_ids;
+  for (const char* end : kEnds)
+    if (const auto id = text.tokenizer->id_of(end); id && text.tokenizer->is_special(*id))
+      add_end(*text.tokenizer, end, text.eos_ids);
+  return text;
+}
+
+/// The model's own tokenizer, the one the user named, or the teacher's.
+Result<TextSide> read_folder_text(const ModelFiles& files, const LoadOptions& options) {
+  std::error_code ignored;
+  const auto has_tokenizer = [&](const fs::path& folder) {
+    return fs::exists(folder / "tokenizer.json", ignored);
+  };
+  fs::path source = files.path;
+  if (!has_tokenizer(source) && !options.tokenizer.empty()) source = options.tokenizer;
+  if (fs::is_regular_file(source, ignored)) source = source.parent_path();
+  TextSide text;
+  text.eos_ids = files.config.eos_ids;
+  if (options.tokenizer.empty() && options.teacher && !has_tokenizer(source)) {
+    text.tokenizer = options.teacher->shared_tokenizer();
+    text.prompt = options.teacher->prompt();
+    if (text.eos_ids.empty()) text.eos_ids = options.teacher->info().eos_ids;
+    return text;
+  }
+  if (!has_tokenizer(source))
+    return Error{
+        ErrorCode::NotFound,
+        fmt::format("{}: holds no tokenizer.json; open this model beside its teacher, or choose a folder "
+                    "that has one (--tokenizer)",
+                    source.string())};
+  TANDEM_TRY(text.tokenizer, read_tokenizer((source / "tokenizer.json").string()));
+  TANDEM_TRY(text.prompt, read_folder_prompt(source.string()));
+  if (text.eos_ids.empty() && source != files.path) {
+    TANDEM_TRY(text.eos_ids, read_eos_ids(source.string(), text.tokenizer->vocab_size()));
+  }
+  add_end(*text.tokenizer, text.prompt.eos_token, text.eos_ids);
+  if (text.eos_ids.empty())
+    for (const char* end : kEnds) add_end(*text.tokenizer, end, text.eos_ids);
+  return text;
+}
+
+Result<TextSide> read_text_side(const ModelFiles& files, const LoadOptions& options) {
+  TANDEM_TRY(TextSide text,
+             files.checkpoint->gguf() != nullptr ? read_gguf_text(files) : read_folder_text(files, options));
+  if (text.tokenizer->vocab_size() > files.config.vocab_size)
+    return Error{ErrorCode::Mismatch,
+                 fmt::format("{}: the tokenizer has {} tokens, the embedding has {} rows",
+                             files.path.string(), text.tokenizer->vocab_size(), files.config.vocab_size)};
+  return text;
+}
+
+/// Adds up the bytes read for LoadOptions::progress; the files are read twice, for the weights and for their
+/// hash.
+class LoadProgress {
+ public:
+  LoadProgress(const LoadOptions& options, std::int64_t file_bytes)
+      : options_(options), total_(2 * file_bytes) {}
+  bool advance(std::int64_t bytes) {
+    done_ += bytes;
+    if (options_.progress) options_.progress(done_, total_);
+    return !options_.stop.stop_requested();
+  }
+
+ private:
+  const LoadOptions& options_;
+  std::int64_t done_ = 0;
+  std::int64_t total_ = 0;
+};
 
 }  // namespace
 
@@ -135,20 +223,30 @@ std::vector<std::string> bundled_verifiers() {
   return bundled(true);
 }
 
+Result<ModelInfo> inspect_model(const std::string& name_or_path, const LoadOptions& options) {
+  TANDEM_TRY(ModelFiles files, open_files(name_or_path, options));
+  return std::move(files.info);
+}
+
 Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path, const LoadOptions& options) {
-  TANDEM_TRY(const fs::path path, model_path(name_or_path));
-  TANDEM_TRY(ModelParts parts, path.extension() == ".gguf" ? open_gguf(path) : open_folder(path));
-  ModelConfig& config = parts.config;
-  if (parts.tokenizer->vocab_size() > config.vocab_size)
-    return Error{ErrorCode::Mismatch,
-                 fmt::format("{}: the tokenizer has {} tokens, the embedding has {} rows", path.string(),
-                             parts.tokenizer->vocab_size(), config.vocab_size)};
-  if (const auto eos = parts.tokenizer->id_of(parts.prompt.eos_token)) add_end(config, *eos);
+  TANDEM_TRY(ModelFiles files, open_files(name_or_path, options));
+  const MemoryPlan plan = plan_memory(files.info, {});
+  TANDEM_RETURN_IF_ERROR(check_load(files.info, plan, available_memory()));
+  TANDEM_TRY(TextSide text, read_text_side(files, options));
+  LoadProgress progress(options, files.checkpoint->file_bytes());
+  const auto advance = [&progress](std::int64_t bytes) { return progress.advance(bytes); };
   Context context;
-  TANDEM_TRY(auto weights, build_weights(config, *parts.checkpoint, options.weights, context));
-  ModelInfo info = describe_model(path, config, *parts.checkpoint, *weights);
-  return std::shared_ptr<const Model>(std::make_shared<Model>(
-      std::move(info), std::move(parts.prompt), std::move(parts.tokenizer), std::move(weights)));
+  TensorSource source(*files.checkpoint, options.weights, context, advance);
+  auto weights = build_weights(files.config, source);
+  TANDEM_RETURN_IF_ERROR(source.finish());
+  ModelInfo info = std::move(files.info);
+  const std::int64_t packed = packed_bytes(*weights);
+  info.memory_bytes += packed - info.weight_bytes;
+  info.weight_bytes = packed;
+  info.eos_ids = std::move(text.eos_ids);
+  TANDEM_TRY(info.sha256, files.checkpoint->sha256(advance));
+  return std::shared_ptr<const Model>(std::make_shared<Model>(std::move(info), std::move(text.prompt),
+                                                              std::move(text.tokenizer), std::move(weights)));
 }
 
 }  // namespace tandem

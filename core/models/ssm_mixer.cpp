@@ -4,6 +4,7 @@
 
 #include "core/checkpoint/model_config.h"
 #include "core/mixing/capture.h"
+#include "core/models/ssm_state.h"
 #include "kernels/ops/activation.h"
 #include "kernels/ops/norm.h"
 
@@ -13,32 +14,6 @@ namespace {
 // Tokens a chunk of the prefill scan covers. Inside a chunk work grows with its square, across chunks states
 // are passed on; the result does not depend on it.
 constexpr std::int64_t kChunk = 64;
-
-/// The prompt's final convolution window and state, and a copy that each slot advances.
-class SsmState final : public MixerState {
- public:
-  SsmState(const StateShape& shape, Shape window, Shape state)
-      : prompt_window_(window),
-        prompt_state_(state),
-        windows_(Tensor::uninitialized({shape.batch, window.elements()})),
-        states_(Tensor::uninitialized({shape.batch, state.elements()})) {}
-
-  TensorView prompt_window() const { return prompt_window_; }
-  TensorView prompt_state() const { return prompt_state_; }
-  float* window(std::int32_t slot) const { return windows_.view().row(slot); }
-  float* state(std::int32_t slot) const { return states_.view().row(slot); }
-
-  void start_slot(std::int32_t slot) override {
-    std::memcpy(window(slot), prompt_window_.f32(), static_cast<std::size_t>(prompt_window_.bytes()));
-    std::memcpy(state(slot), prompt_state_.f32(), static_cast<std::size_t>(prompt_state_.bytes()));
-  }
-  std::int64_t prompt_bytes() const override { return prompt_window_.bytes() + prompt_state_.bytes(); }
-  std::int64_t slot_bytes(std::int64_t /*generated*/) const override { return prompt_bytes(); }
-
- private:
-  Tensor prompt_window_, prompt_state_;
-  Tensor windows_, states_;
-};
 
 void copy_stack(TensorView from, Tensor& to, Shape shape) {
   to = Tensor(shape);
@@ -65,14 +40,14 @@ LayerInfo SsmMixer::info() const {
   info.nheads_kv = layout.b_heads;
   info.headdim = layout.headdim;
   info.dstate = layout.dstate;
-  const std::int64_t window = (w_.conv_weight.shape()[1] - 1) * layout.conv_width();
+  const std::int64_t window = (layout.d_conv - 1) * layout.conv_width();
   info.state_bytes = (window + layout.inner() * layout.dstate) * static_cast<std::int64_t>(sizeof(float));
   return info;
 }
 
 std::unique_ptr<MixerState> SsmMixer::make_state(const StateShape& shape) const {
   const Layout& layout = w_.layout;
-  return std::make_unique<SsmState>(shape, Shape{w_.conv_weight.shape()[1] - 1, layout.conv_width()},
+  return std::make_unique<SsmState>(shape, Shape{layout.d_conv - 1, layout.conv_width()},
                                     Shape{layout.nheads, layout.headdim, layout.dstate});
 }
 
@@ -112,10 +87,7 @@ void SsmMixer::prefill(Context& context, TensorView u, MixerState* state, Tensor
   ScratchScope scope(context);
   const auto fresh = state == nullptr ? make_state({}) : nullptr;
   auto& memory = static_cast<SsmState&>(state != nullptr ? *state : *fresh);
-  std::memset(memory.prompt_window().f32(), 0,
-              static_cast<std::size_t>(memory.prompt_window().elements()) * sizeof(float));
-  std::memset(memory.prompt_state().f32(), 0,
-              static_cast<std::size_t>(memory.prompt_state().elements()) * sizeof(float));
+  memory.clear_prompt();
   const TensorView projected = context.scratch_tensor({u.extent(0), w_.in_proj.out()});
   const TensorView y = context.scratch_tensor({u.extent(0), w_.layout.inner()});
   SsdOperands ops;
@@ -129,19 +101,13 @@ void SsmMixer::step(Context& context, TensorView u, MixerState& state, std::span
   ScratchScope scope(context);
   const auto& memory = static_cast<const SsmState&>(state);
   const std::int64_t rows = u.extent(0);
-  std::vector<float*> windows(slots.size());
-  std::vector<float*> states(slots.size());
-  for (std::size_t b = 0; b < slots.size(); ++b) {
-    windows[b] = memory.window(slots[b]);
-    states[b] = memory.state(slots[b]);
-  }
   const TensorView projected = context.scratch_tensor({rows, w_.in_proj.out()});
   linear(context, u, w_.in_proj, projected);
   const TensorView convolved = context.scratch_tensor({rows, w_.layout.conv_width()});
   causal_conv_step(context, projected.columns(w_.layout.conv_begin, w_.layout.conv_width()), w_.conv_weight,
-                   w_.conv_bias, w_.conv_activation, windows, convolved);
+                   w_.conv_bias, w_.conv_activation, memory.windows(slots), convolved);
   const TensorView y = context.scratch_tensor({rows, w_.layout.inner()});
-  ssd_step(context, operands(context, projected, convolved), states, y);
+  ssd_step(context, operands(context, projected, convolved), memory.states(slots), y);
   gate(context, y, projected.columns(w_.layout.gate_begin, w_.layout.inner()));
   linear(context, y, w_.out_proj, out);
 }
@@ -151,7 +117,7 @@ void SsmMixer::mix(Context& context, TensorView u, LayerMatrices& matrices) cons
   const Layout& layout = w_.layout;
   const std::int64_t rows = u.extent(0);
   const auto heads = static_cast<std::int64_t>(matrices.heads.size());
-  SsmState memory({}, Shape{w_.conv_weight.shape()[1] - 1, layout.conv_width()},
+  SsmState memory({}, Shape{layout.d_conv - 1, layout.conv_width()},
                   Shape{layout.nheads, layout.headdim, layout.dstate});
   const TensorView projected = context.scratch_tensor({rows, w_.in_proj.out()});
   matrices.mixed = Tensor({rows, layout.nheads, layout.headdim});
@@ -177,12 +143,12 @@ void DiscreteMamba2Mixer::gate(Context& context, TensorView y, TensorView z) con
   silu_gate(context, y, z, z_bias_);
 }
 
-void HybridMamba2Mixer::decay(Context& context, TensorView raw, TensorView dt, TensorView log_decay) const {
+void Mamba2Mixer::decay(Context& context, TensorView raw, TensorView dt, TensorView log_decay) const {
   stepped_log_decay(context, raw, extra_.dt_bias, extra_.a_log, dt, log_decay);
 }
 
-void HybridMamba2Mixer::gate(Context& context, TensorView y, TensorView z) const {
-  gated_group_norm(context, y, z, extra_.norm, weights().layout.headdim, extra_.norm_eps);
+void Mamba2Mixer::gate(Context& context, TensorView y, TensorView z) const {
+  gated_group_norm(context, y, z, extra_.norm, extra_.norm_group, extra_.norm_eps);
 }
 
 SsmMixer::Layout llamba_layout(const ModelConfig& config) {
@@ -190,6 +156,7 @@ SsmMixer::Layout llamba_layout(const ModelConfig& config) {
   layout.nheads = config.n_v_heads;
   layout.headdim = config.d_inner / config.n_v_heads;
   layout.dstate = config.d_state;
+  layout.d_conv = config.d_conv;
   layout.x_heads = config.n_v_heads;
   layout.b_heads = layout.c_heads = config.n_qk_heads;
   layout.conv_begin = 0;
@@ -203,8 +170,22 @@ SsmMixer::Layout hybrid_layout(const ModelConfig& config) {
   layout.nheads = layout.c_heads = config.ngroups;
   layout.headdim = config.d_inner / config.ngroups;
   layout.dstate = config.d_state;
+  layout.d_conv = config.d_conv;
   layout.x_heads = config.d_xb / layout.headdim;
   layout.b_heads = config.d_xb / layout.dstate;
+  layout.gate_begin = 0;
+  layout.conv_begin = layout.inner();
+  layout.decay_begin = layout.conv_begin + layout.conv_width();
+  return layout;
+}
+
+SsmMixer::Layout mamba2_layout(const ModelConfig& config) {
+  SsmMixer::Layout layout;  // in_proj rows: z, x, B, C, dt (models.md 4)
+  layout.nheads = layout.x_heads = config.n_v_heads;
+  layout.headdim = config.d_inner / config.n_v_heads;
+  layout.dstate = config.d_state;
+  layout.d_conv = config.d_conv;
+  layout.b_heads = layout.c_heads = config.n_qk_heads;
   layout.gate_begin = 0;
   layout.conv_begin = layout.inner();
   layout.decay_begin = layout.conv_begin + layout.conv_width();

@@ -17,6 +17,7 @@ class SsmMixer : public Mixer {
     std::int64_t nheads = 0;   // H
     std::int64_t headdim = 0;  // P
     std::int64_t dstate = 0;   // N
+    std::int64_t d_conv = 4;   // W: width of the convolution's kernel
     std::int64_t x_heads = 0, b_heads = 0, c_heads = 0;
     std::int64_t conv_begin = 0;   // first column of x; x, B, C follow each other and are convolved together
     std::int64_t gate_begin = 0;   // z
@@ -78,19 +79,21 @@ class DiscreteMamba2Mixer final : public SsmMixer {
   Tensor z_bias_;  // [H * P]
 };
 
-/// MambaInLlama's Mamba-2-style mixer: step size dt, gated RMSNorm per head (models.md 3.5).
-class HybridMamba2Mixer final : public SsmMixer {
+/// Mamba-2's mixer, standard and in MambaInLlama's style: step size dt, gated RMSNorm (models.md 3.5, 4).
+class Mamba2Mixer final : public SsmMixer {
  public:
   struct Extra {
-    Tensor dt_bias;  // [H]
-    Tensor a_log;    // [H]
-    Tensor norm;     // [H * P]
+    MixerKind kind = MixerKind::Mamba2;
+    Tensor dt_bias;               // [H]
+    Tensor a_log;                 // [H]
+    Tensor norm;                  // [H * P]
+    std::int64_t norm_group = 0;  // channels that the norm takes together
     float norm_eps = 1e-5F;
   };
-  HybridMamba2Mixer(Weights weights, Extra extra) : SsmMixer(std::move(weights)), extra_(std::move(extra)) {}
+  Mamba2Mixer(Weights weights, Extra extra) : SsmMixer(std::move(weights)), extra_(std::move(extra)) {}
 
  protected:
-  MixerKind kind() const override { return MixerKind::HybridMamba2; }
+  MixerKind kind() const override { return extra_.kind; }
   void decay(Context& context, TensorView raw, TensorView dt, TensorView log_decay) const override;
   bool has_step_size() const override { return true; }
   void gate(Context& context, TensorView y, TensorView z) const override;
@@ -103,5 +106,6 @@ class HybridMamba2Mixer final : public SsmMixer {
 struct ModelConfig;
 SsmMixer::Layout llamba_layout(const ModelConfig& config);
 SsmMixer::Layout hybrid_layout(const ModelConfig& config);
+SsmMixer::Layout mamba2_layout(const ModelConfig& config);
 
 }  // namespace tandem

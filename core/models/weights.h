@@ -17,7 +17,7 @@ inline constexpr std::int64_t kCachedWeightBytes = 16 << 20;
 struct LayerWeights {
   Tensor input_norm;  // [C]
   std::unique_ptr<Mixer> mixer;
-  Tensor post_norm;      // [C]
+  Tensor post_norm;      // [C]; empty, like what follows, in layers without an MLP
   PackedMatrix gate_up;  // [2F, C]: gate rows, then up rows
   PackedMatrix down;     // [C, F]
 };

@@ -1,6 +1,5 @@
 // ModelInfo as JSON, for sessions and for the command line.
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include <fmt/format.h>
@@ -13,8 +12,6 @@ namespace tandem {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::array kMixerKinds = {MixerKind::Attention, MixerKind::DiscreteMamba2, MixerKind::HybridMamba2};
 
 json layer_json(const LayerInfo& layer) {
   return {{"mixer", mixer_kind_name(layer.mixer)},

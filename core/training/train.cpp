@@ -110,6 +110,8 @@ Status Run::write_fresh_folder() {
 
 Status Run::make_model() {
   TANDEM_TRY(const ModelConfig config, read_model_config(folder_.string()));
+  if (config.family == ModelFamily::Mamba2 || config.dt_rank > 0)
+    return Error{ErrorCode::Unsupported, "models with Mamba-1-style or standard Mamba-2 mixers are not trained"};
   TANDEM_TRY(tokenizer_, read_tokenizer((folder_ / "tokenizer.json").string()));
   TANDEM_TRY(prompt_, read_prompt_format((folder_ / "prompt.json").string()));
   const auto end = tokenizer_->id_of(prompt_.eos_token);
@@ -159,8 +161,9 @@ Status Run::find_examples(const std::stop_token& stop) {
 Status Run::open_models() {
   if (!recipe_.teacher.empty()) {
     // Its products as the student's: in stage 3 it costs a third of the student's arithmetic.
-    const DType products = recipe_.precision == Precision::BF16 ? DType::BF16 : DType::F32;
-    TANDEM_TRY(teacher_, open_model(recipe_.teacher, {products}));
+    LoadOptions options;
+    options.weights = recipe_.precision == Precision::BF16 ? DType::BF16 : DType::F32;
+    TANDEM_TRY(teacher_, open_model(recipe_.teacher, options));
     TANDEM_RETURN_IF_ERROR(check_writes(teacher_->info()));
   }
   if (!recipe_.start.empty()) {

@@ -43,6 +43,13 @@ void stepped_log_decay_row(const float* dt_raw, const float* dt_bias, const floa
   });
 }
 
+void step_sizes_row(const float* dt_raw, const float* dt_bias, float* dt, std::size_t count) {
+  const FloatTag d;
+  for_vectors(d, count, [&](std::size_t i, std::size_t n) HWY_ATTR {
+    store_n(softplus(d, hn::Add(load_n(d, dt_raw + i, n), load_n(d, dt_bias + i, n))), d, dt + i, n);
+  });
+}
+
 void add_row(const float* x, float* y, std::size_t count) {
   const FloatTag d;
   for_vectors(d, count, [&](std::size_t i, std::size_t n) HWY_ATTR {
@@ -59,6 +66,7 @@ HWY_EXPORT(swiglu_row);
 HWY_EXPORT(silu_gate_row);
 HWY_EXPORT(discrete_log_decay_row);
 HWY_EXPORT(stepped_log_decay_row);
+HWY_EXPORT(step_sizes_row);
 HWY_EXPORT(add_row);
 
 namespace {
@@ -125,6 +133,17 @@ void stepped_log_decay(Context& context, TensorView dt_raw, TensorView dt_bias, 
                   for (std::int64_t i = begin; i < end; ++i) {
                     HWY_DYNAMIC_DISPATCH(stepped_log_decay_row)
                     (dt_raw.row(i), dt_bias.f32(), a_log.f32(), dt.row(i), log_decay.row(i), width(dt));
+                  }
+                });
+}
+
+void step_sizes(Context& context, TensorView dt_raw, TensorView dt_bias, TensorView dt) {
+  check_same(dt_raw, dt, "step_sizes");
+  check_per_channel(dt_raw, dt_bias, "step_sizes");
+  parallel_over(context, dt.extent(0), 2 * kExpNs * static_cast<double>(dt.extent(1)),
+                [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t i = begin; i < end; ++i) {
+                    HWY_DYNAMIC_DISPATCH(step_sizes_row)(dt_raw.row(i), dt_bias.f32(), dt.row(i), width(dt));
                   }
                 });
 }

@@ -19,6 +19,17 @@ void check_embedding(std::span<const std::int32_t> ids, const TensorView& table,
                  "embedding: id " + std::to_string(id) + " of " + std::to_string(table.extent(0)));
 }
 
+void copy_row(const TensorView& table, std::int64_t row, float* x) {
+  const std::int64_t width = table.extent(1);
+  if (table.dtype() == DType::F32) {
+    std::copy_n(table.row(row), width, x);
+    return;
+  }
+  TANDEM_CHECK(table.dtype() == DType::BF16, "embedding: the table is f32 or bf16");
+  const BFloat16* stored = static_cast<const BFloat16*>(table.data()) + row * table.stride(0);
+  std::transform(stored, stored + width, x, to_float);
+}
+
 }  // namespace
 
 void embedding(Context& context, TensorView table, std::span<const std::int32_t> ids, TensorView x) {
@@ -26,7 +37,7 @@ void embedding(Context& context, TensorView table, std::span<const std::int32_t>
   parallel_over(context, x.extent(0), kCopyNs * static_cast<double>(x.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t t = begin; t < end; ++t)
-                    std::copy_n(table.row(ids[static_cast<std::size_t>(t)]), x.extent(1), x.row(t));
+                    copy_row(table, ids[static_cast<std::size_t>(t)], x.row(t));
                 });
 }
 

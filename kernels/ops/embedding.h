@@ -9,7 +9,7 @@
 
 namespace tandem {
 
-/// x [T, C] = rows `ids` of table [V, C].
+/// x [T, C] = rows `ids` of table [V, C], which is f32 or bf16.
 void embedding(Context& context, TensorView table, std::span<const std::int32_t> ids, TensorView x);
 
 /// d_table [V, C]: row ids[t] += row t of d_x [T, C].

@@ -21,7 +21,7 @@ TensorView headOf(const Tensor& stack, const LayerMatrices* layer, int head) {
 }
 
 MixerKind kindFromName(const std::string& name) {
-  for (const MixerKind kind : {MixerKind::DiscreteMamba2, MixerKind::HybridMamba2})
+  for (const MixerKind kind : kMixerKinds)
     if (name == mixer_kind_name(kind)) return kind;
   return MixerKind::Attention;
 }

@@ -186,6 +186,8 @@ void MatricesBoard::decorate(MapKind kind) {
   if (target->hasMap() && raw && request.scale.mode == ScaleMode::RowRescaled)
     badges += tr("rescaled, not the raw matrix");
   if (map.pooling > 1) badges += tr("max-pooled %1×%1, zoom in for exact cells").arg(map.pooling);
+  if (layer != nullptr && is_channel_mean(layer->kind) && target->hasMap() && kind != MapKind::Teacher)
+    badges += tr("mean over the head's channels");
   if (request.includeSkip && !kept && (kind == MapKind::Student || kind == MapKind::Difference))
     badges += tr("D on the diagonal");
   const QString warning = map.nonFinite > 0

@@ -18,9 +18,15 @@ QString stepSizeFact(MixerKind student) {
           "This student's mixer is discrete: its decay comes straight from the token and there is "
           "no step size to fold in.");
     case MixerKind::HybridMamba2:
+    case MixerKind::Mamba2:
       return MatricesFacts::tr(
           "This student's mixer has a step size Δ<sub>j</sub>, which scales column j. It is folded "
           "into the content shown here.");
+    case MixerKind::HybridMamba1:
+      return MatricesFacts::tr(
+          "In this student's mixer every channel and state decays at its own pace, so each channel has a "
+          "matrix of its own and none splits into decay and content. Shown is the mean over the head's "
+          "channels.");
     case MixerKind::Attention:
       return MatricesFacts::tr(
           "This layer of the student is attention, kept from the teacher: there is no decay and no "

@@ -27,9 +27,9 @@ std::vector<std::int32_t> idsFor(const Model& model, const CaptureText& text) {
   return ids;
 }
 
-/// Bytes of one layer's stacks: attention has a matrix, an SSM layer its two factors as well.
+/// Bytes of one layer's stacks: a matrix, and its two factors where it has them.
 std::int64_t layerBytes(const LayerInfo& layer, std::int64_t seqlen) {
-  const std::int64_t stacks = is_recurrent(layer.mixer) ? 3 : 1;
+  const std::int64_t stacks = has_factors(layer.mixer) ? 3 : 1;
   return stacks * layer.nheads * seqlen * seqlen * static_cast<std::int64_t>(sizeof(float));
 }
 

@@ -138,7 +138,7 @@ void drawPair(TensorView teacher, TensorView student, HeadFrame& frame) {
       drawnMap(difference, makeScale(ScaleMode::Signed, 1, spread), spread.nonFinite, request.window);
 }
 
-/// Decay and content: only an SSM layer has them.
+/// Decay and content: only layers that decay all states alike have them.
 void drawFactors(HeadFrame& frame) {
   const FrameRequest& request = frame.request;
   const MatrixSide& student = request.set->student();
@@ -147,8 +147,10 @@ void drawFactors(HeadFrame& frame) {
   if (decay.empty() || content.empty()) {
     const LayerMatrices* layer = student.layer(request.pair.layer);
     const bool attention = layer != nullptr && !is_recurrent(layer->kind);
+    const bool mean = layer != nullptr && is_channel_mean(layer->kind);
     const QString reason = attention ? tr("Attention kept from the teacher: no decay and content to split.")
-                                     : missingReason(student, request.pair.layer, request.pair.student);
+                           : mean ? tr("Every channel decays at its own pace: no decay and content to split.")
+                                  : missingReason(student, request.pair.layer, request.pair.student);
     frame.map(MapKind::Decay) = missingMap(reason);
     frame.map(MapKind::Content) = missingMap(reason);
     return;

@@ -64,8 +64,9 @@ StatusStrip::StatusStrip(Workspace& workspace, QWidget* parent)
     m_progress->hide();
     refreshSpeeds();
   });
-  connect(&m_workspace, &Workspace::loadProgress, this,
-          [this](const QString& what) { m_loading->setText(what); });
+  connect(&m_workspace, &Workspace::loadProgress, this, [this](const QString& what, int percent) {
+    m_loading->setText(what.isEmpty() ? what : tr("%1, %2 %").arg(what).arg(percent));
+  });
   connect(&Theme::instance(), &Theme::changed, this, &StatusStrip::refresh);
   refresh();
 }

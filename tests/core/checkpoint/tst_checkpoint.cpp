@@ -115,7 +115,7 @@ class TestCheckpoint : public QObject {
     write(QString::fromStdString(file("a.safetensors")), rawFile("{}", 0));
     const auto single = Checkpoint::open(file("a.safetensors"));
     // printf '\x02\0\0\0\0\0\0\0{}' | sha256sum
-    QCOMPARE((*single)->sha256(), "411a485216e432ece6b9af94fa32154cf79a2a56d4f81266baa50063f45092bd");
+    QCOMPARE(*(*single)->sha256(), "411a485216e432ece6b9af94fa32154cf79a2a56d4f81266baa50063f45092bd");
     QCOMPARE((*single)->file_bytes(), 10);
   }
 
@@ -287,8 +287,13 @@ class TestCheckpoint : public QObject {
 
   void saysWhatToDoWithPickles() {
     write(m_folder->filePath("pytorch_model.bin"), "x");
-    verifyError(Checkpoint::open(m_folder->path().toStdString()), ErrorCode::Unsupported,
-                {"pytorch_model.bin", "python3 -c", "weights_only=True", "model.safetensors"});
+    const QStringList words = {m_folder->path(), "python3 -c", "pytorch_model*.bin", "weights_only=True",
+                               "model.safetensors"};
+    verifyError(Checkpoint::open(m_folder->path().toStdString()), ErrorCode::Unsupported, words);
+    verifyError(Checkpoint::open(file("pytorch_model.bin")), ErrorCode::Unsupported, words);
+    QVERIFY(QFile::rename(m_folder->filePath("pytorch_model.bin"),
+                          m_folder->filePath("pytorch_model-00001-of-00002.bin")));
+    verifyError(Checkpoint::open(m_folder->path().toStdString()), ErrorCode::Unsupported, words);
   }
 
   void saysWhatIsNotThere() {

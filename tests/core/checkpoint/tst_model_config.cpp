@@ -39,6 +39,20 @@ const char* const kHybrid = R"json({
   "vocab_size": null, "d_inner": null, "d_xb": 512, "intermediate_size": 8192, "hidden_act": "silu",
   "n_layer": 16, "attn_layers": [3, 1, 15]})json";
 
+// Mamba-2 130M as the transformers library writes it: Infinity is not JSON
+const char* const kMamba2 = R"json({
+  "model_type": "mamba2", "vocab_size": 50288, "hidden_size": 768, "num_hidden_layers": 24, "num_heads": 24,
+  "head_dim": 64, "n_groups": 1, "state_size": 128, "expand": 2, "conv_kernel": 4, "chunk_size": 256,
+  "hidden_act": "silu", "layer_norm_epsilon": 1e-05, "rms_norm": true, "use_bias": false,
+  "use_conv_bias": true, "tie_word_embeddings": true, "eos_token_id": 0,
+  "time_step_limit": [0.0, Infinity]})json";
+
+// the same in the state-spaces spelling, with two groups
+const char* const kStateSpaces = R"json({
+  "d_model": 768, "d_intermediate": 0, "n_layer": 24, "vocab_size": 50277, "pad_vocab_size_multiple": 16,
+  "ssm_cfg": {"layer": "Mamba2", "ngroups": 2}, "attn_layer_idx": [], "attn_cfg": {}, "rms_norm": true,
+  "residual_in_fp32": true, "fused_add_norm": true, "tie_embeddings": true})json";
+
 /// `document` with the value at `path` ("a" or "a.b") replaced by `value` (JSON text), or removed when empty.
 QByteArray changed(const QByteArray& document, const QString& path, const QByteArray& value) {
   QJsonObject root = QJsonDocument::fromJson(document).object();
@@ -119,6 +133,46 @@ class TestModelConfig : public QObject {
     QCOMPARE(config.d_state, 64);
     QCOMPARE(config.d_xb, 512);
     QCOMPARE(config.headdim, 64);
+  }
+
+  void readsMamba1StyleHybrid() {
+    write("config.json", kLlama);
+    write("mamba_config.json", changed(kHybrid, "ssm_cfg", R"({"expand": 1})"));
+    const ModelConfig config = read();
+    QCOMPARE(config.d_state, 16);
+    QCOMPARE(config.d_conv, 4);
+    QCOMPARE(config.dt_rank, 128);
+    QCOMPARE(config.ngroups, 0);
+    QCOMPARE(config.attention_rope, AttentionRope::ByNames);
+    write("mamba_config.json", changed(kHybrid, "ssm_cfg", R"({"expand": 1, "dt_rank": 96})"));
+    QCOMPARE(read().dt_rank, 96);
+    write("mamba_config.json", changed(kHybrid, "ssm_cfg", R"({"dt_rank": "big"})"));
+    verifyError(ErrorCode::BadFormat, {"mamba_config.json: ssm_cfg", "'dt_rank' is \"big\""});
+    write("mamba_config.json", changed(kHybrid, "ssm_cfg", R"({"repeat_kv_before_conv": false})"));
+    verifyError(ErrorCode::Unsupported, {"repeat_kv_before_conv = false"});
+    write("mamba_config.json", changed(changed(kHybrid, "ssm_cfg", "{}"), "d_xb", "500"));
+    verifyError(ErrorCode::Mismatch, {"d_inner = 2048", "d_xb = 500"});
+  }
+
+  void readsMamba2UnderBothNames() {
+    write("config.json", kMamba2);
+    ModelConfig config = read();
+    QCOMPARE(config.family, ModelFamily::Mamba2);
+    QCOMPARE(config.d_inner, 1536);
+    QCOMPARE(config.n_v_heads, 24);
+    QCOMPARE(config.n_qk_heads, 1);
+    QCOMPARE(config.norm_group, 1536);
+    QCOMPARE(config.d_ff, 0);
+    QVERIFY(config.tied_embeddings);
+    QCOMPARE(config.eos_ids, std::vector<std::int32_t>{0});
+    write("config.json", kStateSpaces);
+    config = read();
+    QCOMPARE(config.family, ModelFamily::Mamba2);
+    QCOMPARE(config.vocab_size, 50288);  // rounded up to a multiple of 16
+    QCOMPARE(config.d_inner, 1536);
+    QCOMPARE(config.d_state, 128);
+    QCOMPARE(config.n_v_heads, 24);
+    QCOMPARE(config.norm_group, 768);
   }
 
   void readsTheBundledModels() {
@@ -244,13 +298,41 @@ class TestModelConfig : public QObject {
     llamba(Unsupported, "ssm_cfg.activation", "\"tanh\"", {"ssm_cfg", "\"tanh\"", "\"identity\""});
     llamba(Unsupported, "ssm_cfg.bias", "true", {"ssm_cfg", "bias = true"});
     llamba(Unsupported, "ssm_cfg.conv_bias", "false", {"ssm_cfg", "conv_bias = false"});
-    hybrid(Unsupported, "ssm_cfg.ngroups", "", {"ssm_cfg has no ngroups", "Mamba-1-style"});
+    hybrid(BadFormat, "attn_rope", "\"both\"", {"'attn_rope' is \"both\"", "\"unscaled\""});
+    const auto mamba2 = [](ErrorCode code, const char* path, const char* value, QStringList words) {
+      // The value replaces the bare Infinity's document as a whole: it is written in plain JSON.
+      const QByteArray plain = QByteArray(kMamba2).replace("Infinity", "null");
+      QTest::addRow("mamba2 %s %s", path, value) << changed(plain, path, value) << QByteArray()
+                                                 << static_cast<int>(code) << (words << "config.json");
+    };
+    const auto state_spaces = [](ErrorCode code, const char* path, const char* value, QStringList words) {
+      QTest::addRow("state-spaces %s %s", path, value) << changed(kStateSpaces, path, value) << QByteArray()
+                                                       << static_cast<int>(code) << (words << "config.json");
+    };
+    mamba2(BadFormat, "num_heads", "", {"'num_heads' is missing"});
+    mamba2(Mismatch, "num_heads", "20", {"1536", "20 * 64"});
+    mamba2(Mismatch, "n_groups", "5", {"num_heads = 24", "n_groups = 5"});
+    mamba2(Unsupported, "time_step_limit", "[0, 0.1]", {"time_step_limit", "[0, Infinity]"});
+    mamba2(Unsupported, "time_step_limit", "[0.01, null]", {"time_step_limit", "[0, Infinity]"});
+    mamba2(Unsupported, "use_bias", "true", {"use_bias = true"});
+    mamba2(Unsupported, "use_conv_bias", "false", {"use_conv_bias = false"});
+    mamba2(Unsupported, "rms_norm", "false", {"rms_norm = false"});
+    mamba2(Unsupported, "hidden_act", "\"gelu\"", {"hidden_act", "\"gelu\""});
+    state_spaces(Unsupported, "ssm_cfg.layer", "\"Mamba1\"", {"ssm_cfg", "\"Mamba1\"", "\"Mamba2\""});
+    state_spaces(Unsupported, "ssm_cfg.layer", "", {"ssm_cfg", "\"Mamba1\""});
+    state_spaces(Unsupported, "d_intermediate", "100", {"d_intermediate = 100"});
+    state_spaces(Unsupported, "attn_layer_idx", "[3]", {"attn_layer_idx"});
+    state_spaces(Unsupported, "ssm_cfg.D_has_hdim", "true", {"D_has_hdim = true"});
+    state_spaces(Unsupported, "ssm_cfg.norm_before_gate", "true", {"norm_before_gate = true"});
+    state_spaces(Mismatch, "ssm_cfg.ngroups", "5", {"d_inner / headdim = 24", "ngroups = 5"});
+    state_spaces(Mismatch, "ssm_cfg.headdim", "60", {"d_inner = 1536", "headdim = 60"});
+    state_spaces(BadFormat, "d_model", "0", {"'d_model' is 0"});
     hybrid(Unsupported, "ssm_cfg.repeat_kv_before_conv", "true", {"repeat_kv_before_conv = true"});
     hybrid(Mismatch, "d_model", "1024", {"d_model = 1024", "2048"});
     hybrid(Mismatch, "n_layer", "15", {"n_layer = 15", "16"});
     hybrid(Mismatch, "rms_norm_eps", "1e-6", {"rms_norm_eps"});
     hybrid(Mismatch, "d_inner", "4096", {"d_inner = 4096", "32 * 64"});
-    hybrid(Mismatch, "d_xb", "500", {"d_xb = 500", "d_state = 64"});
+    hybrid(Mismatch, "d_xb", "32", {"d_xb = 32", "d_state = 64"});
     hybrid(Mismatch, "d_xb", "192", {"d_inner = 2048", "d_xb = 192"});
     hybrid(BadFormat, "attn_layers", "", {"'attn_layers' is missing"});
     hybrid(BadFormat, "attn_layers", "[16]", {"attn_layers holds 16", "0 to 15"});

@@ -19,6 +19,7 @@ inline ModelConfig tiny_config(ModelFamily family) {
   config.d_conv = 4;
   switch (family) {
     case ModelFamily::Llama:
+    case ModelFamily::Mamba2:  // not trained
       break;
     case ModelFamily::Llamba:
       config.d_inner = 12;

@@ -1,0 +1,147 @@
+#include "core/models/selective_mixer.h"
+
+#include <cstring>
+#include <numeric>
+
+#include "core/checkpoint/model_config.h"
+#include "core/mixing/capture.h"
+#include "core/models/ssm_state.h"
+#include "kernels/ops/activation.h"
+#include "kernels/ops/causal_conv.h"
+
+namespace tandem {
+
+SelectiveMixer::SelectiveMixer(Weights weights) : w_(std::move(weights)) {}
+
+LayerInfo SelectiveMixer::info() const {
+  const Layout& layout = w_.layout;
+  LayerInfo info;
+  info.mixer = MixerKind::HybridMamba1;
+  info.nheads = layout.nheads;
+  info.nheads_kv = layout.d_xb / layout.dstate;
+  info.headdim = layout.channels / layout.nheads;
+  info.dstate = layout.dstate;
+  info.state_bytes =
+      (layout.d_conv - 1 + layout.dstate) * layout.channels * static_cast<std::int64_t>(sizeof(float));
+  return info;
+}
+
+std::int64_t SelectiveMixer::weight_bytes() const {
+  return w_.in_proj.bytes() + w_.dt_proj.bytes() + w_.out_proj.bytes();
+}
+
+std::unique_ptr<MixerState> SelectiveMixer::make_state(const StateShape& shape) const {
+  const Layout& layout = w_.layout;
+  return std::make_unique<SsmState>(shape, Shape{layout.d_conv - 1, layout.channels},
+                                    Shape{layout.channels, layout.dstate});
+}
+
+/// x [R, X] as the convolution takes it, [R, E]: block c of N channels is block c / (E / X) of x.
+TensorView SelectiveMixer::repeated_x(Context& context, TensorView projected) const {
+  const Layout& layout = w_.layout;
+  const TensorView x = projected.columns(layout.x_begin(), layout.d_xb);
+  const TensorView repeated = context.scratch_tensor({x.extent(0), layout.channels});
+  const std::int64_t times = layout.channels / layout.d_xb;
+  for (std::int64_t r = 0; r < x.extent(0); ++r)
+    for (std::int64_t group = 0; group < layout.channels / layout.dstate; ++group)
+      std::memcpy(repeated.row(r) + group * layout.dstate, x.row(r) + group / times * layout.dstate,
+                  static_cast<std::size_t>(layout.dstate) * sizeof(float));
+  return repeated;
+}
+
+SelectiveOperands SelectiveMixer::operands(Context& context, TensorView projected,
+                                           TensorView convolved) const {
+  const Layout& layout = w_.layout;
+  SelectiveOperands ops;
+  ops.channels = layout.channels;
+  ops.dstate = layout.dstate;
+  ops.b_groups = layout.d_xb / layout.dstate;
+  ops.c_groups = layout.channels / layout.dstate;
+  ops.x = convolved;
+  ops.b = projected.columns(layout.b_begin(), layout.d_xb);
+  ops.c = projected.columns(layout.c_begin(), layout.channels);
+  ops.a = w_.a;
+  ops.skip = w_.skip;
+  ops.delta = context.scratch_tensor({projected.extent(0), layout.channels});
+  linear(context, projected.columns(layout.dt_begin(), layout.dt_rank), w_.dt_proj, ops.delta);
+  step_sizes(context, ops.delta, w_.dt_bias, ops.delta);
+  return ops;
+}
+
+/// Projection, convolution and scan of a whole sequence; the caller owns the scratch.
+SelectiveOperands SelectiveMixer::scan(Context& context, TensorView u, TensorView window, TensorView state,
+                                       TensorView projected, TensorView y) const {
+  linear(context, u, w_.in_proj, projected);
+  const TensorView convolved = context.scratch_tensor({u.extent(0), w_.layout.channels});
+  causal_conv(context, repeated_x(context, projected), w_.conv_weight, w_.conv_bias, ConvActivation::Silu,
+              window, convolved);
+  const SelectiveOperands ops = operands(context, projected, convolved);
+  selective_scan(context, ops, state, y);
+  return ops;
+}
+
+/// Gate and output projection.
+void SelectiveMixer::finish(Context& context, TensorView projected, TensorView y, TensorView out) const {
+  swiglu(context, projected.columns(0, w_.layout.channels), y, y);
+  linear(context, y, w_.out_proj, out);
+}
+
+void SelectiveMixer::prefill(Context& context, TensorView u, MixerState* state, TensorView out) const {
+  ScratchScope scope(context);
+  const auto fresh = state == nullptr ? make_state({}) : nullptr;
+  auto& memory = static_cast<SsmState&>(state != nullptr ? *state : *fresh);
+  memory.clear_prompt();
+  const TensorView projected = context.scratch_tensor({u.extent(0), w_.in_proj.out()});
+  const TensorView y = context.scratch_tensor({u.extent(0), w_.layout.channels});
+  scan(context, u, memory.prompt_window(), memory.prompt_state(), projected, y);
+  finish(context, projected, y, out);
+}
+
+void SelectiveMixer::step(Context& context, TensorView u, MixerState& state,
+                          std::span<const std::int32_t> slots, std::span<const std::int32_t> /*positions*/,
+                          TensorView out) const {
+  ScratchScope scope(context);
+  const auto& memory = static_cast<const SsmState&>(state);
+  const TensorView projected = context.scratch_tensor({u.extent(0), w_.in_proj.out()});
+  linear(context, u, w_.in_proj, projected);
+  const TensorView convolved = context.scratch_tensor({u.extent(0), w_.layout.channels});
+  causal_conv_step(context, repeated_x(context, projected), w_.conv_weight, w_.conv_bias,
+                   ConvActivation::Silu, memory.windows(slots), convolved);
+  const TensorView y = context.scratch_tensor({u.extent(0), w_.layout.channels});
+  selective_step(context, operands(context, projected, convolved), memory.states(slots), y);
+  finish(context, projected, y, out);
+}
+
+void SelectiveMixer::mix(Context& context, TensorView u, LayerMatrices& matrices) const {
+  ScratchScope scope(context);
+  const Layout& layout = w_.layout;
+  const std::int64_t rows = u.extent(0);
+  const std::int64_t headdim = layout.channels / layout.nheads;
+  const auto memory = make_state({});
+  auto& state = static_cast<SsmState&>(*memory);
+  const TensorView projected = context.scratch_tensor({rows, w_.in_proj.out()});
+  matrices.kind = MixerKind::HybridMamba1;
+  matrices.mixed = Tensor({rows, layout.nheads, headdim});
+  const SelectiveOperands ops = scan(context, u, state.prompt_window(), state.prompt_state(), projected,
+                                     matrices.mixed.view().reshape({rows, layout.channels}));
+  matrices.matrix = Tensor({static_cast<std::int64_t>(matrices.heads.size()), rows, rows});
+  selective_matrix(context, ops, matrices.heads, layout.nheads, matrices.matrix);
+  matrices.skip = Tensor({layout.nheads});
+  for (std::int64_t h = 0; h < layout.nheads; ++h) {
+    const float* skip = w_.skip.f32() + h * headdim;
+    matrices.skip.f32()[h] = std::accumulate(skip, skip + headdim, 0.0F) / static_cast<float>(headdim);
+  }
+  matrices.values = Tensor({rows, layout.nheads, headdim});
+  std::memcpy(matrices.values.f32(), ops.x.f32(), static_cast<std::size_t>(matrices.values.bytes()));
+}
+
+SelectiveMixer::Layout selective_layout(const ModelConfig& config) {
+  return {config.nheads, config.d_inner, config.d_xb, config.d_state, config.dt_rank, config.d_conv};
+}
+
+Tensor double_bias(Tensor bias) {
+  for (std::int64_t i = 0; i < bias.elements(); ++i) bias.f32()[i] *= 2;
+  return bias;
+}
+
+}  // namespace tandem

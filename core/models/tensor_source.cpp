@@ -1,0 +1,119 @@
+#include "core/models/tensor_source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace tandem {
+namespace {
+
+Shape to_shape(const std::vector<std::int64_t>& extents) {
+  return extents.size() == 1   ? Shape{extents[0]}
+         : extents.size() == 2 ? Shape{extents[0], extents[1]}
+                               : Shape{extents[0], extents[1], extents[2]};
+}
+
+}  // namespace
+
+void TensorSource::check(const std::string& name, const std::vector<std::int64_t>& expected) {
+  taken_.insert(name);
+  if (!checkpoint_.contains(name)) {
+    problems_.push_back(
+        fmt::format("'{}' is missing, the configuration implies [{}]", name, fmt::join(expected, ", ")));
+  } else if (const auto found = checkpoint_.shape(name); found != expected) {
+    problems_.push_back(fmt::format("'{}' has shape [{}], the configuration implies [{}]", name,
+                                    fmt::join(found, ", "), fmt::join(expected, ", ")));
+  }
+}
+
+bool TensorSource::read(const std::string& name, TensorView to) {
+  if (!ok()) return false;
+  if (const Status status = checkpoint_.read_into(name, to); !status) {
+    error_ = status.error();
+  } else if (advance_ && !advance_(checkpoint_.stored_bytes(name))) {
+    error_ = Error{ErrorCode::Cancelled, checkpoint_.path() + ": loading was cancelled"};
+  }
+  return ok();
+}
+
+Tensor TensorSource::take(const std::string& name, std::initializer_list<std::int64_t> shape) {
+  const std::vector<std::int64_t> expected(shape);
+  check(name, expected);
+  const Shape extents = to_shape(expected);
+  memory_bytes_ += extents.elements() * element_bytes(DType::F32);
+  if (planning() || !ok()) return {};
+  Tensor tensor = Tensor::uninitialized(extents);
+  return read(name, tensor) ? std::move(tensor) : Tensor();
+}
+
+Tensor TensorSource::take_table(const std::string& name, std::int64_t rows, std::int64_t columns) {
+  check(name, {rows, columns});
+  const DType type = checkpoint_.exact_type(name);
+  memory_bytes_ += rows * columns * element_bytes(type);
+  if (planning() || !ok()) return {};
+  Tensor tensor = Tensor::uninitialized({rows, columns}, type);
+  return read(name, tensor) ? std::move(tensor) : Tensor();
+}
+
+void TensorSource::count_packed(std::int64_t rows, std::int64_t columns) {
+  const DType type = bf16_products_supported() ? packed_type_ : DType::F32;
+  packed_bytes_ += rows * columns * element_bytes(type);
+  memory_bytes_ += rows * columns * element_bytes(type);
+}
+
+PackedMatrix TensorSource::pack(const std::vector<Part>& parts, std::int64_t columns) {
+  std::int64_t rows = 0;
+  bool narrow =
+      true;  // all parts are stored as BF16: nothing is lost by keeping them so until they are packed
+  for (const Part& part : parts) {
+    check(part.name, {part.rows, columns});
+    rows += part.rows;
+    narrow = narrow && checkpoint_.exact_type(part.name) == DType::BF16;
+  }
+  const DType type = narrow ? DType::BF16 : DType::F32;
+  count_packed(rows, columns);
+  transient_bytes_ = std::max(transient_bytes_, rows * columns * element_bytes(type));
+  if (planning() || !ok()) return {};
+  const Tensor stacked = Tensor::uninitialized({rows, columns}, type);
+  std::int64_t row = 0;
+  for (const Part& part : parts) {
+    if (!read(part.name, stacked.view().rows(row, part.rows))) return {};
+    row += part.rows;
+  }
+  return PackedMatrix::pack(*context_, stacked, packed_type_);
+}
+
+PackedMatrix TensorSource::pack_again(const Tensor& table, const std::string& name, std::int64_t rows,
+                                      std::int64_t columns) {
+  TANDEM_CHECK(taken_.contains(name), name + " was not taken before");
+  count_packed(rows, columns);
+  if (planning() || !ok()) return {};
+  return PackedMatrix::pack(*context_, table, packed_type_);
+}
+
+void TensorSource::accept_copy(const std::string& name, const std::string& original) {
+  if (!checkpoint_.contains(name)) return;
+  taken_.insert(name);
+  if (planning() || !ok() || checkpoint_.same(name, original)) return;
+  problems_.push_back(
+      fmt::format("'{}' differs from '{}', which the configuration ties it to", name, original));
+}
+
+Status TensorSource::finish() {
+  if (error_) return *error_;
+  for (const std::string& name : checkpoint_.names())
+    if (!taken_.contains(name) && !name.ends_with("rotary_emb.inv_freq"))
+      problems_.push_back("'" + name + "' is not expected");
+  if (problems_.empty()) return {};
+  constexpr std::size_t kListed = 8;
+  const std::size_t listed = std::min(problems_.size(), kListed);
+  std::string message = fmt::format(
+      "{}: tensors do not fit the configuration: {}", checkpoint_.path(),
+      fmt::join(problems_.begin(), problems_.begin() + static_cast<std::ptrdiff_t>(listed), "; "));
+  if (listed < problems_.size()) message += fmt::format("; and {} more", problems_.size() - listed);
+  return Error{ErrorCode::Mismatch, message};
+}
+
+}  // namespace tandem
