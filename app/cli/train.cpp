@@ -1,6 +1,4 @@
 // tandem-cli train, distil, sft and verifier: run a recipe of their kind.
-#include "core/training/train.h"
-
 #include <filesystem>
 #include <optional>
 
@@ -13,6 +11,7 @@
 #include "app/cli/progress.h"
 #include "app/cli/validators.h"
 #include "core/base/resources.h"
+#include "core/jobs/training_recorder.h"
 
 namespace tandem::cli {
 namespace {
@@ -20,6 +19,7 @@ namespace {
 struct TrainCommand {
   std::string recipe;
   training::TrainingOptions options;
+  std::string session;
   bool json = false;
 };
 
@@ -62,6 +62,24 @@ class ProgressObserver final : public training::TrainingObserver {
   std::optional<Progress> m_line;
 };
 
+/// The session to record in: the file, or a new one of that name.
+Result<std::shared_ptr<Session>> openSession(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored) ? Session::open(path) : Session::create(path);
+}
+
+Result<training::TrainingResult> runRecorded(const training::Recipe& recipe, const TrainCommand& command,
+                                             std::stop_token stop) {
+  std::shared_ptr<Session> session;
+  if (!command.session.empty()) {
+    TANDEM_TRY(session, openSession(command.session));
+  }
+  ProgressObserver progress(recipe);
+  if (!session) return run_training(recipe, command.options, progress, std::move(stop));
+  TrainingRecorder recorder(*session, recipe, command.options, &progress);
+  return run_training(recipe, command.options, recorder, std::move(stop));
+}
+
 int runTrain(const TrainCommand& command, const std::string& name) {
   const Interrupt interrupt;
   const auto recipe = training::read_recipe(recipePath(command.recipe));
@@ -69,10 +87,7 @@ int runTrain(const TrainCommand& command, const std::string& name) {
   if (const std::string wanted = recipe_command(*recipe); wanted != name)
     return fail({ErrorCode::InvalidArgument, fmt::format("{}: is a recipe for the {} command, not for {}",
                                                          command.recipe, wanted, name)});
-  const auto result = [&] {
-    ProgressObserver progress(*recipe);
-    return run_training(*recipe, command.options, progress, interrupt.token());
-  }();
+  const auto result = runRecorded(*recipe, command, interrupt.token());
   if (!result) return fail(result.error());
   if (command.json)
     printJson({{"out", command.options.folder},
@@ -92,6 +107,7 @@ void addCommand(CLI::App& app, Action& action, const char* name, const char* des
   command->add_option("--recipe", options->recipe, "A bundled name or a .json file")->required();
   command->add_option("--out", options->options.folder, "Folder for the model and its checkpoints")
       ->required();
+  command->add_option("--session", options->session, "Record the run in this session; made if absent");
   command->add_flag("--resume", options->options.resume, "Go on from the folder's checkpoint");
   command->add_option("--threads", options->options.threads, "Threads")
       ->check(kAboveZero)

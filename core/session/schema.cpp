@@ -1,6 +1,7 @@
 #include "core/session/schema.h"
 
 #include <filesystem>
+#include <initializer_list>
 
 #include <fmt/format.h>
 
@@ -9,7 +10,8 @@
 namespace tandem {
 namespace {
 
-// A later version may add tables and columns, never change the meaning of these: readers name their columns.
+// Version 1, and version 2, which added training. A later version may add tables and columns, never change
+// the meaning of these: readers name their columns.
 constexpr const char* kTables = R"sql(
 CREATE TABLE model(
   id INTEGER PRIMARY KEY,
@@ -77,6 +79,55 @@ CREATE TABLE note(key TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
 CREATE TABLE benchmark(id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT;
 )sql";
 
+constexpr const char* kTrainingTables = R"sql(
+CREATE TABLE training(
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  recipe TEXT NOT NULL,     -- JSON
+  folder TEXT NOT NULL,
+  teacher TEXT NOT NULL,    -- empty: from scratch
+  device TEXT NOT NULL, version TEXT NOT NULL, started_utc TEXT NOT NULL,
+  state TEXT NOT NULL,      -- running, stopped, finished, failed
+  UNIQUE(folder, device, started_utc)) STRICT;
+CREATE TABLE training_update(
+  training_id INTEGER NOT NULL REFERENCES training(id),
+  stage INTEGER NOT NULL, goal TEXT NOT NULL,
+  step INTEGER NOT NULL, steps INTEGER NOT NULL,
+  tokens INTEGER NOT NULL,  -- of the run so far
+  loss REAL NOT NULL, learning_rate REAL NOT NULL, gradient_norm REAL NOT NULL, tokens_per_s REAL NOT NULL,
+  distances BLOB NOT NULL,  -- float32, one per layer, or empty
+  relative BLOB NOT NULL,   -- the same over the teacher's norm
+  PRIMARY KEY(training_id, stage, step)) STRICT;
+CREATE TABLE training_event(
+  training_id INTEGER NOT NULL REFERENCES training(id),
+  time_utc TEXT NOT NULL, kind TEXT NOT NULL, stage INTEGER NOT NULL, step INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY(training_id, time_utc, kind, stage, step)) STRICT;
+CREATE TABLE training_snapshot(
+  id INTEGER PRIMARY KEY,
+  training_id INTEGER NOT NULL REFERENCES training(id),
+  of_teacher INTEGER NOT NULL, stage INTEGER NOT NULL, step INTEGER NOT NULL,
+  ids BLOB NOT NULL,        -- int32: the probe text
+  UNIQUE(training_id, of_teacher, stage, step)) STRICT;
+CREATE TABLE training_matrix(
+  snapshot_id INTEGER NOT NULL REFERENCES training_snapshot(id),
+  layer INTEGER NOT NULL, heads INTEGER NOT NULL,
+  kind TEXT NOT NULL,       -- kind of mixer
+  cells BLOB NOT NULL,      -- float16 [H, T, T]
+  skip BLOB NOT NULL,       -- float32 [H], D; empty for attention
+  PRIMARY KEY(snapshot_id, layer)) STRICT;
+)sql";
+
+/// Runs `scripts` and marks the file as of this version, all or nothing.
+Status bring_up(sqlite::Database& database, std::initializer_list<const char*> scripts) {
+  const std::string marks = fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};",
+                                        kSessionApplicationId, kSessionSchemaVersion);
+  TANDEM_RETURN_IF_ERROR(database.execute("BEGIN IMMEDIATE"));
+  for (const char* script : scripts) TANDEM_RETURN_IF_ERROR(database.execute(script));
+  TANDEM_RETURN_IF_ERROR(database.execute(marks.c_str()));
+  return database.execute("COMMIT");
+}
+
 /// A page that is missing or that holds something else shows here, not in the middle of a view.
 /// `has_journal`: then the last page may be in the journal only.
 Status check_pages(sqlite::Database& database, bool has_journal) {
@@ -101,12 +152,12 @@ Status check_pages(sqlite::Database& database, bool has_journal) {
 }  // namespace
 
 Status create_schema(sqlite::Database& database) {
-  const std::string marks = fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};",
-                                        kSessionApplicationId, kSessionSchemaVersion);
-  TANDEM_RETURN_IF_ERROR(database.execute("BEGIN IMMEDIATE"));
-  TANDEM_RETURN_IF_ERROR(database.execute(kTables));
-  TANDEM_RETURN_IF_ERROR(database.execute(marks.c_str()));
-  return database.execute("COMMIT");
+  return bring_up(database, {kTables, kTrainingTables});
+}
+
+Status migrate_schema(sqlite::Database& database) {
+  TANDEM_TRY(const std::int64_t version, database.query_integer("PRAGMA user_version"));
+  return version >= kSessionSchemaVersion ? Status() : bring_up(database, {kTrainingTables});
 }
 
 Result<std::unique_ptr<sqlite::Database>> open_session_database(const std::string& path, bool read_only) {

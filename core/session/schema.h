@@ -1,4 +1,4 @@
-// The tables of a session file, version 1, and what marks a file as a session.
+// The tables of a session file and what marks a file as a session.
 #pragma once
 
 #include "core/session/sqlite.h"
@@ -8,8 +8,14 @@ namespace tandem {
 /// "TNDM": PRAGMA application_id, bytes 68..71 of the file.
 inline constexpr std::int64_t kSessionApplicationId = 0x544E444D;
 
+/// The first version that has tables for training runs.
+inline constexpr int kTrainingSchemaVersion = 2;
+
 /// Fills an empty database. Errors: Io.
 Status create_schema(sqlite::Database& database);
+
+/// Adds what an older version's file lacks; its rows stay as they are. Errors: Io.
+Status migrate_schema(sqlite::Database& database);
 
 /// Opens a file and checks that it is a session and undamaged. Errors: NotFound, BadFormat, Io.
 Result<std::unique_ptr<sqlite::Database>> open_session_database(const std::string& path, bool read_only);

@@ -16,10 +16,11 @@
 #include "core/generation/generate.h"
 #include "core/mixing/capture.h"
 #include "core/problems/problems.h"
+#include "core/training/observer.h"
 
 namespace tandem {
 
-inline constexpr int kSessionSchemaVersion = 1;
+inline constexpr int kSessionSchemaVersion = 2;
 
 struct SessionModel {
   std::int64_t id = 0;
@@ -122,15 +123,41 @@ struct HumanVote {
   std::string note;
 };
 
+/// A training run. Its updates, events and snapshots are apart.
+struct SessionTraining {
+  std::int64_t id = 0;
+  std::string name;               // for people: its folder's
+  std::string recipe;             // JSON
+  std::string folder;             // where its checkpoints are
+  std::string teacher;            // name, or empty when training from scratch
+  std::string device;             // as SessionRun's
+  std::string version;            // Tandem's
+  std::string started_utc;        // ISO 8601
+  std::string state = "running";  // "running", "stopped", "finished", "failed"
+};
+
+struct SessionTrainingEvent {
+  std::string time_utc;
+  training::TrainingEvent event;
+};
+
+/// Which matrices a training run kept; training_matrices() reads them.
+struct SessionSnapshot {
+  std::int64_t id = 0;
+  bool of_teacher = false;
+  std::int64_t stage = 0;
+  std::int64_t step = 0;
+};
+
 class Session {
  public:
   /// Creates a file. Errors: InvalidArgument (it exists already), Io.
   static Result<std::shared_ptr<Session>> create(const std::string& path);
   /// A session that lives in memory and is gone with the object; path() is ":memory:".
   static Result<std::shared_ptr<Session>> in_memory();
-  /// Opens a file. `read_only` never writes: a file without a journal (nobody is writing it) is read alone,
-  /// one with a journal through it. Errors: NotFound, BadFormat (not a session, damaged), Unsupported (newer
-  /// schema: only read_only works), Io.
+  /// Opens a file, adding the tables that an older version's lacks. `read_only` never writes: a file without
+  /// a journal (nobody is writing it) is read alone, one with a journal through it. Errors: NotFound,
+  /// BadFormat (not a session, damaged), Unsupported (newer schema: only read_only works), Io.
   static Result<std::shared_ptr<Session>> open(const std::string& path, bool read_only = false);
   /// Commits what is pending.
   ~Session();
@@ -164,6 +191,14 @@ class Session {
   Status clear_scores();  // of all completions
   Status set_note(const std::string& key, const std::string& text);
   Status add_benchmark(const std::string& json);  // one `bench` result, as printed with --json
+  Result<std::int64_t> add_training(const SessionTraining& training);  // its id is ignored
+  Status set_training_state(std::int64_t training_id, const std::string& state);
+  /// Replaces those of the same stage and step.
+  Status add_training_updates(std::int64_t training_id, std::span<const training::TrainingUpdate> updates);
+  Status add_training_event(std::int64_t training_id, const training::TrainingEvent& event);
+  Status add_training_snapshot(std::int64_t training_id, const training::TrainingSnapshot& snapshot);
+  /// Forgets updates and snapshots after a place: they are about to be done again.
+  Status cut_training(std::int64_t training_id, std::int64_t stage, std::int64_t step);
   /// Commits what was added, now.
   Status flush();
   /// Writes the session as it is now to a new file; recording goes on in the old one. Errors: InvalidArgument
@@ -184,6 +219,13 @@ class Session {
   Result<std::vector<HumanVote>> votes() const;
   Result<std::map<std::string, std::string>> notes() const;
   Result<std::vector<std::string>> benchmarks() const;
+  Result<std::vector<SessionTraining>> trainings() const;
+  Result<std::vector<training::TrainingUpdate>> training_updates(std::int64_t training_id) const;
+  Result<std::vector<SessionTrainingEvent>> training_events(std::int64_t training_id) const;
+  /// The teacher's first.
+  Result<std::vector<SessionSnapshot>> training_snapshots(std::int64_t training_id) const;
+  /// `matrix` and `skip` of the layers kept. Errors: NotFound.
+  Result<Capture> training_matrices(std::int64_t snapshot_id) const;
 
  private:
   class State;

@@ -63,6 +63,36 @@ INSERT INTO note(key, text) SELECT key, text FROM input.note WHERE true
 INSERT INTO benchmark(json) SELECT json FROM input.benchmark ORDER BY id;
 )sql";
 
+/// Training runs are the same when folder, machine and begin are; what both files hold of one is taken once.
+constexpr const char* kMapTrainings = R"sql(
+INSERT INTO training(name, recipe, folder, teacher, device, version, started_utc, state)
+  SELECT name, recipe, folder, teacher, device, version, started_utc, state FROM input.training
+  WHERE true ORDER BY id ON CONFLICT DO NOTHING;
+CREATE TEMP TABLE training_map AS
+  SELECT s.id AS old, t.id AS new FROM input.training s JOIN main.training t USING(folder, device, started_utc);
+)sql";
+
+constexpr const char* kCopyTrainings = R"sql(
+INSERT INTO training_update(training_id, stage, goal, step, steps, tokens, loss, learning_rate, gradient_norm,
+    tokens_per_s, distances, relative)
+  SELECT m.new, stage, goal, step, steps, tokens, loss, learning_rate, gradient_norm, tokens_per_s, distances,
+    relative
+  FROM input.training_update JOIN training_map m ON training_id = m.old WHERE true ON CONFLICT DO NOTHING;
+INSERT INTO training_event(training_id, time_utc, kind, stage, step, text)
+  SELECT m.new, time_utc, kind, stage, step, text FROM input.training_event s JOIN training_map m
+  ON training_id = m.old WHERE true ORDER BY s.rowid ON CONFLICT DO NOTHING;
+INSERT INTO training_snapshot(training_id, of_teacher, stage, step, ids)
+  SELECT m.new, of_teacher, stage, step, ids FROM input.training_snapshot s JOIN training_map m
+  ON training_id = m.old WHERE true ORDER BY s.id ON CONFLICT DO NOTHING;
+CREATE TEMP TABLE snapshot_map AS
+  SELECT s.id AS old, t.id AS new FROM input.training_snapshot s JOIN training_map m ON s.training_id = m.old
+  JOIN main.training_snapshot t
+  ON (t.training_id, t.of_teacher, t.stage, t.step) = (m.new, s.of_teacher, s.stage, s.step);
+INSERT INTO training_matrix(snapshot_id, layer, heads, kind, cells, skip)
+  SELECT m.new, layer, heads, kind, cells, skip FROM input.training_matrix JOIN snapshot_map m
+  ON snapshot_id = m.old WHERE true ON CONFLICT DO NOTHING;
+)sql";
+
 /// An error when the query has a row; its first column says which one.
 Status refuse_if_any(Database& database, const std::string& sql, const std::string& complaint) {
   std::optional<std::string> which;
@@ -109,6 +139,20 @@ Status copy_runs(Database& database, const std::string& input) {
       "FROM run_map JOIN input.run s ON s.id = old WHERE r.id = new");
 }
 
+Status copy_trainings(Database& database, const std::string& input) {
+  TANDEM_TRY(const std::int64_t version, database.query_integer("PRAGMA input.user_version"));
+  if (version < kTrainingSchemaVersion) return {};
+  TANDEM_RETURN_IF_ERROR(database.execute(kMapTrainings));
+  TANDEM_RETURN_IF_ERROR(refuse_if_any(
+      database,
+      "SELECT t.name || ', stage ' || (s.stage + 1) || ', update ' || s.step FROM input.training_update s "
+      "JOIN training_map m ON s.training_id = m.old JOIN main.training t ON t.id = m.new "
+      "JOIN main.training_update u ON (u.training_id, u.stage, u.step) = (m.new, s.stage, s.step) "
+      "WHERE s.loss <> u.loss",
+      input + " holds another course of a training run than the sessions before it"));
+  return database.execute(kCopyTrainings);
+}
+
 Status copy_input(Database& database, const std::string& input) {
   TANDEM_RETURN_IF_ERROR(database.execute(kCopyModels));
   TANDEM_RETURN_IF_ERROR(database.execute(kCopyProblems));
@@ -127,7 +171,8 @@ Status copy_input(Database& database, const std::string& input) {
       "s.completion_index) "
       "WHERE c.tokens <> s.tokens OR c.finish <> s.finish",
       input + " holds a completion that differs from the one the shards before it have"));
-  return database.execute(kCopyRows);
+  TANDEM_RETURN_IF_ERROR(database.execute(kCopyRows));
+  return copy_trainings(database, input);
 }
 
 /// A connection of its own: closing it lets go of the input and of the maps.

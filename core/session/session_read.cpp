@@ -1,12 +1,13 @@
-#include <algorithm>
 #include <limits>
 
+#include "core/session/half_cells.h"
 #include "core/session/session.h"
 #include "core/session/session_state.h"
 
 namespace tandem {
 namespace {
 
+using sqlite::collect;
 using sqlite::Database;
 using sqlite::Row;
 
@@ -25,16 +26,6 @@ std::optional<double> optional_real(const Row& row, int column) {
 std::optional<bool> optional_bool(const Row& row, int column) {
   if (row.is_null(column)) return std::nullopt;
   return row.integer(column) != 0;
-}
-
-/// Collects what `make` gives for every row.
-template <typename T, typename Make, typename... Values>
-Result<std::vector<T>> collect(Database& database, std::string_view sql, Make&& make,
-                               const Values&... values) {
-  std::vector<T> items;
-  TANDEM_RETURN_IF_ERROR(database.query(
-      sql, [&](const Row& row) { items.push_back(make(row)); }, values...));
-  return items;
 }
 
 SessionProblem problem_of(const Row& row) {
@@ -104,11 +95,9 @@ StoredMatrix matrix_of(const Row& row) {
   item.head = row.integer(3);
   item.what = row.text(4);
   item.kind = row.text(5);
-  const std::vector<std::uint16_t> cells = row.array<std::uint16_t>(6);
   const auto seqlen = static_cast<std::int64_t>(item.ids.size());
   item.values = Tensor({seqlen, seqlen});
-  const std::size_t count = std::min(cells.size(), static_cast<std::size_t>(seqlen * seqlen));
-  for (std::size_t i = 0; i < count; ++i) item.values.f32()[i] = half_to_float(cells[i]);
+  from_half(row.array<std::uint16_t>(6), item.values);
   return item;
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/session/schema.h"
 #include "core/session/session.h"
+#include "core/training/recipe.h"
 
 namespace tandem {
 namespace {
@@ -84,6 +85,40 @@ Status check_run(const Session& session, const SessionRun& run,
   return {};
 }
 
+/// Updates follow each other without holes, from the first of each stage of the recipe on.
+void check_updates(const SessionTraining& training, std::span<const training::TrainingUpdate> updates,
+                   Findings& findings) {
+  std::int64_t stage = 0, step = 0, steps = 0, tokens = 0;
+  for (const training::TrainingUpdate& update : updates) {
+    if (step == steps && update.stage == stage + (steps > 0 ? 1 : 0)) step = 0;
+    if (update.step != step + 1 || update.tokens < tokens) {
+      findings.add(
+          fmt::format("training run {} '{}': stage {}, update {} does not follow update {} of stage {}",
+                      training.id, training.name, update.stage + 1, update.step, step, stage + 1));
+      return;
+    }
+    stage = update.stage;
+    step = update.step;
+    steps = update.steps;
+    tokens = update.tokens;
+  }
+}
+
+Status check_training(const Session& session, const SessionTraining& training, Findings& findings) {
+  if (const auto recipe = training::parse_recipe(training.recipe, training.name); !recipe)
+    findings.add(fmt::format("training run {}: {}", training.id, recipe.error().message));
+  TANDEM_TRY(const auto updates, session.training_updates(training.id));
+  check_updates(training, updates, findings);
+  TANDEM_TRY(const auto snapshots, session.training_snapshots(training.id));
+  for (const SessionSnapshot& snapshot : snapshots) {
+    TANDEM_TRY(const Capture capture, session.training_matrices(snapshot.id));
+    if (capture.layers.empty())
+      findings.add(fmt::format("training run {} '{}': the snapshot of stage {}, update {} has no matrices",
+                               training.id, training.name, snapshot.stage + 1, snapshot.step));
+  }
+  return {};
+}
+
 }  // namespace
 
 Verdict judge(const SessionProblem& problem, const Completion& completion) {
@@ -106,6 +141,9 @@ Result<std::vector<std::string>> verify_session(const std::string& path) {
   for (const SessionProblem& problem : rows) problems.emplace(problem.id, problem);
   TANDEM_TRY(const auto runs, session->runs());
   for (const SessionRun& run : runs) TANDEM_RETURN_IF_ERROR(check_run(*session, run, problems, findings));
+  TANDEM_TRY(const auto trainings, session->trainings());
+  for (const SessionTraining& training : trainings)
+    TANDEM_RETURN_IF_ERROR(check_training(*session, training, findings));
   return findings.take();
 }
 

@@ -1,29 +1,22 @@
 #include <fmt/format.h>
 
 #include "core/base/provenance.h"
+#include "core/session/half_cells.h"
 #include "core/session/session.h"
 #include "core/session/session_state.h"
 
 namespace tandem {
 namespace {
 
-/// The stack's head h, [T, T], as float16 bits.
-std::vector<std::uint16_t> to_half(TensorView stack, std::int64_t h) {
-  const std::int64_t cells = stack.extent(1) * stack.extent(2);
-  const float* values = stack.row(h);
-  std::vector<std::uint16_t> half(static_cast<std::size_t>(cells));
-  for (std::int64_t i = 0; i < cells; ++i) half[static_cast<std::size_t>(i)] = float_to_half(values[i]);
-  return half;
-}
-
 Status insert_layer(sqlite::Database& database, std::int64_t capture_id, const LayerMatrices& layer) {
   const auto insert_stack = [&](const char* what, const Tensor& stack) -> Status {
     if (stack.empty()) return {};
+    const std::int64_t cells = stack.shape()[1] * stack.shape()[2];
     for (std::size_t h = 0; h < layer.heads.size(); ++h)
       TANDEM_RETURN_IF_ERROR(database.run(
           "INSERT INTO matrix(capture_id, layer, head, what, kind, cells) VALUES(?, ?, ?, ?, ?, ?)",
           capture_id, layer.layer, layer.heads[h], what, mixer_kind_name(layer.kind),
-          sqlite::blob_of(to_half(stack, static_cast<std::int64_t>(h)))));
+          sqlite::blob_of(to_half(stack.view().row(static_cast<std::int64_t>(h)), cells))));
     return {};
   };
   TANDEM_RETURN_IF_ERROR(insert_stack("matrix", layer.matrix));

@@ -162,4 +162,14 @@ Result<std::int64_t> Database::query_integer(std::string_view sql, const Values&
   return *found;
 }
 
+/// Collects what `make` gives for every row.
+template <typename T, typename Make, typename... Values>
+Result<std::vector<T>> collect(Database& database, std::string_view sql, Make&& make,
+                               const Values&... values) {
+  std::vector<T> items;
+  TANDEM_RETURN_IF_ERROR(database.query(
+      sql, [&](const Row& row) { items.push_back(make(row)); }, values...));
+  return items;
+}
+
 }  // namespace tandem::sqlite

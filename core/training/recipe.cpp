@@ -119,8 +119,8 @@ Result<Stage> read_stage(const Section& section) {
   const JsonFields fields = section.fields();
   Stage stage;
   TANDEM_TRY(const std::string goal, fields.text("goal"));
-  const auto named = std::find_if(kGoals.begin(), kGoals.end(), [&](Goal g) { return goal == goal_name(g); });
-  if (named == kGoals.end())
+  const auto named = goal_from_name(goal);
+  if (!named)
     return fields.wrong("goal", R"("tokens", "matrices", "hidden", "logits", "logits_reverse" or "outcome")");
   stage.goal = *named;
   TANDEM_TRY(stage.shape.sequences, fields.integer("sequences", 1, 1 << 16));
@@ -171,6 +171,12 @@ Status check_parts(const Section& top, const Recipe& recipe) {
 
 }  // namespace
 
+std::optional<Goal> goal_from_name(std::string_view name) {
+  for (const Goal goal : kGoals)
+    if (name == goal_name(goal)) return goal;
+  return std::nullopt;
+}
+
 const char* goal_name(Goal goal) {
   constexpr std::array kNames = {"tokens", "matrices", "hidden", "logits", "logits_reverse", "outcome"};
   static_assert(kNames.size() == kGoals.size());
@@ -213,6 +219,12 @@ Result<Recipe> parse_recipe(const std::string& text, const std::string& name) {
   if (precision != "f32" && precision != "bf16") return fields.wrong("precision", R"("f32" or "bf16")");
   recipe.precision = precision == "f32" ? Precision::F32 : Precision::BF16;
   return recipe;
+}
+
+Result<Recipe> with_teacher(const Recipe& recipe, const std::string& teacher) {
+  TANDEM_TRY(json document, parse_json_object(recipe.json, "recipe"));
+  document["teacher"] = teacher;
+  return parse_recipe(document.dump(1) + "\n", "recipe");
 }
 
 Result<Recipe> read_recipe(const std::string& path) {

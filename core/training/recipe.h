@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
@@ -32,6 +33,7 @@ enum class Goal {
 };
 /// "tokens", "matrices", "hidden", "logits", "logits_reverse", "outcome"
 const char* goal_name(Goal goal);
+std::optional<Goal> goal_from_name(std::string_view name);
 
 struct Stage {
   Goal goal = Goal::Tokens;
@@ -74,6 +76,9 @@ struct Recipe {
 
   bool makes_verifier() const { return stages.front().goal == Goal::Outcome; }
 };
+
+/// The same recipe with another teacher, a bundled name or a folder. Errors: BadFormat.
+Result<Recipe> with_teacher(const Recipe& recipe, const std::string& teacher);
 
 /// The command that runs a recipe: "train", "distil", "sft" or "verifier".
 const char* recipe_command(const Recipe& recipe);

@@ -57,7 +57,9 @@ class Run {
   Status announce(bool resumed);
   Result<TrainingResult> work(std::stop_token stop);
   Status tell(EventKind kind, std::string text) {
-    return observer_.on_event({kind, position_.stage, position_.step, std::move(text)});
+    const bool end = finished();
+    return observer_.on_event({kind, end ? position_.stage - 1 : position_.stage,
+                               end ? recipe_.stages.back().schedule.steps : position_.step, std::move(text)});
   }
 
  private:

@@ -8,6 +8,8 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include "core/session/session.h"
+
 namespace {
 
 const QByteArray kRecipe = R"({
@@ -65,21 +67,34 @@ class TestCliTrain : public QObject {
     QCOMPARE(result["tokens"].toInt(), 200 * 4 * 64);
 
     QProcess process;
-    process.start(TANDEM_BIN "/tandem-cli", trainArguments("killed"));
+    const QStringList recorded{"--session", path("runs.tandem")};
+    process.start(TANDEM_BIN "/tandem-cli", trainArguments("killed") + recorded);
     QTRY_VERIFY_WITH_TIMEOUT(read("killed/log.jsonl").count('\n') >= 8, 60000);
     process.kill();
     QVERIFY(process.waitForFinished());
-    QCOMPARE(run(trainArguments("killed") + QStringList{"--resume"}), 0);
+    QCOMPARE(run(trainArguments("killed") + recorded + QStringList{"--resume"}), 0);
     QVERIFY(m_output.startsWith("finished after 51.2 k tokens"));
     QCOMPARE(read("killed/model.safetensors"), read("whole/model.safetensors"));
     QCOMPARE(read("killed/log.jsonl").count('\n'), 200);
+
+    const auto session = tandem::Session::open(path("runs.tandem").toStdString(), /*read_only=*/true);
+    QVERIFY(session.ok());
+    const auto trainings = (*session)->trainings();
+    QVERIFY(trainings.ok());
+    QCOMPARE(trainings->size(), std::size_t{1});
+    QCOMPARE(trainings->front().state, std::string("finished"));
+    const auto updates = (*session)->training_updates(trainings->front().id);
+    QCOMPARE(updates->size(), std::size_t{200});
+    QCOMPARE(updates->back().step, std::int64_t{200});
+    QCOMPARE(updates->back().tokens, std::int64_t{200 * 4 * 64});
+    QCOMPARE(run({"session", "verify", path("runs.tandem")}), 0);
   }
 
   void errorsAreNamed() {
     QCOMPARE(run({"train", "--recipe", "/no/such.json", "--out", path("x")}), 1);
     QVERIFY(m_errors.contains("/no/such.json"));
     QCOMPARE(run({"distil", "--recipe", m_recipe, "--out", path("x")}), 1);
-    QVERIFY(m_errors.contains("names no teacher"));
+    QVERIFY(m_errors.contains("is a recipe for the train command, not for distil"));
     QCOMPARE(run(trainArguments("x") + QStringList{"--resume"}), 1);
     QVERIFY(m_errors.contains("no training run"));
     QVERIFY(!QDir(path("x")).exists());

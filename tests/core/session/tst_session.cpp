@@ -353,7 +353,7 @@ class TestSession : public QObject {
     }
     sqlite3* connection = nullptr;
     QCOMPARE(sqlite3_open(path("newer.tandem").c_str(), &connection), SQLITE_OK);
-    QCOMPARE(sqlite3_exec(connection, "PRAGMA user_version = 2; ALTER TABLE run ADD COLUMN novelty TEXT",
+    QCOMPARE(sqlite3_exec(connection, "PRAGMA user_version = 3; ALTER TABLE run ADD COLUMN novelty TEXT",
                           nullptr, nullptr, nullptr),
              SQLITE_OK);
     sqlite3_close(connection);
