@@ -60,6 +60,7 @@ class MainWindow : public QMainWindow {
   void openModelFile(Side side);
   void exportView();
   void exportAllPlots();
+  void showModelDetails();
   void showShortcuts();
   void showAbout();
 

@@ -13,9 +13,11 @@
 
 #include "core/base/provenance.h"
 #include "ui/main_window.h"
+#include "ui/model_table.h"
 #include "ui/session_files.h"
 #include "ui/theme.h"
 #include "ui/widgets/problem_strip.h"
+#include "ui/widgets/table_window.h"
 
 namespace tandem::ui {
 
@@ -67,6 +69,8 @@ void MainWindow::buildFileMenu() {
           [this] { openModelFile(Side::Teacher); });
   command(menu, QStringLiteral("openStudent"), tr("Open st&udent model…"), {},
           [this] { openModelFile(Side::Student); });
+  command(menu, QStringLiteral("modelDetails"), tr("Model &details…"), QKeySequence(Qt::CTRL | Qt::Key_I),
+          [this] { showModelDetails(); });
   command(menu, QStringLiteral("openProblems"), tr("Open &problem set…"), {}, [this] {
     const QString path =
         QFileDialog::getOpenFileName(this, tr("Open problem set"), QString(), tr("Problems (*.jsonl *.csv)"));
@@ -149,6 +153,22 @@ void MainWindow::openModelFile(Side side) {
       QString(), tr("Models (*.gguf *.safetensors config.json)"));
   if (path.isEmpty()) return;
   m_workspace.openModels(side == Side::Teacher ? path : QString(), side == Side::Student ? path : QString());
+}
+
+/// The two architectures side by side: what they are, what they need, where they differ.
+void MainWindow::showModelDetails() {
+  const auto teacher = m_workspace.model(Side::Teacher);
+  const auto student = m_workspace.model(Side::Student);
+  if (!teacher && !student) {
+    m_message->tell(MessageBar::Kind::Information, tr("Open a model to see its details"));
+    return;
+  }
+  auto* window = new TableWindow(tr("Model details"),
+                                 modelTable(teacher ? &teacher->info() : nullptr,
+                                            student ? &student->info() : nullptr, m_workspace.settings()),
+                                 this);
+  window->setAttribute(Qt::WA_DeleteOnClose);
+  window->show();
 }
 
 void MainWindow::exportView() {

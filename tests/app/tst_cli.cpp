@@ -162,6 +162,40 @@ class TestCli : public QObject {
     QCOMPARE(info["sha256"].toString().size(), 64);
   }
 
+  void infoPlansMemory() {
+    const Outcome outcome = cli({"info", "seed-hybrid", "--completions", "10", "--prompt-tokens", "100",
+                                 "--max-tokens", "50", "--json"});
+    EXPECT_SUCCESS(outcome);
+    const QJsonObject info = json(outcome);
+    const QJsonObject plan = info["plan"].toObject();
+    const double cache = info["cache_bytes_per_token"].toDouble();
+    const double state = info["state_bytes"].toDouble();
+    QCOMPARE(plan["prompt_bytes"].toDouble(), 100 * cache + state);
+    QCOMPARE(plan["completions_bytes"].toDouble(), 10 * (50 * cache + state));
+    QVERIFY(plan["fits"].toBool());
+    const Outcome text = cli({"info", "seed-hybrid"});
+    QVERIFY2(text.out.contains("it fits"), qPrintable(text.out));
+  }
+
+  void aStudentTakesTheTeachersTokenizer() {
+    const QString student = TANDEM_TEST_DATA "/models/llamba";
+    QStringList run = {
+        "run",       "--model", "seed-teacher",  "--model", student,        "--problem", "How many apples?",
+        "--threads", "1",       "--completions", "1",       "--max-tokens", "3"};
+    const Outcome outcome = cli(run);
+    EXPECT_SUCCESS(outcome);
+    QVERIFY2(outcome.out.contains("llamba #0: "), qPrintable(outcome.out));
+    const QStringList alone = {
+        "capture", "--model", student, "--ids", "1,2", "--out", path("alone.safetensors")};
+    Outcome captured = cli(alone);
+    EXPECT_FAILURE(captured, 1, "holds no tokenizer.json");
+    const QString folder = TANDEM_TEST_DATA "/../../resources/models/seed-teacher";
+    captured = cli(alone + QStringList{"--tokenizer", folder, "--attention-rope", "unscaled"});
+    EXPECT_SUCCESS(captured);
+    captured = cli(alone + QStringList{"--attention-rope", "some"});
+    EXPECT_FAILURE(captured, 2, "some");
+  }
+
   void runStreamsCompletions() {
     const Outcome outcome = cli({"run", "--model", "seed-teacher", "--set", "bundled", "--index", "1",
                                  "--completions", "2", "--max-tokens", "10", "--threads", "1"});

@@ -50,6 +50,15 @@ class TestWorkspace : public QObject {
     QVERIFY(!workspace.model(Side::Teacher));
   }
 
+  void loadingCanBeStopped() {
+    Workspace workspace;
+    QSignalSpy failed(&workspace, &Workspace::failed);
+    workspace.openModels(QStringLiteral("seed-teacher"), QStringLiteral("seed-hybrid"));
+    workspace.stop();
+    QTRY_COMPARE_WITH_TIMEOUT(workspace.state(), Workspace::State::Empty, 30000);
+    QCOMPARE(failed.count(), 0);
+  }
+
   void theLatestRequestWins() {
     Workspace workspace;
     workspace.openModels(QStringLiteral("seed-teacher"), QStringLiteral("seed-hybrid"));
