@@ -11,6 +11,7 @@
 #include <QTimer>
 
 #include "core/base/provenance.h"
+#include "core/problems/problems.h"
 #include "ui/file_kind.h"
 #include "ui/main_window.h"
 #include "ui/theme.h"
@@ -192,7 +193,7 @@ int runWindow(QApplication& application, const Options& options) {
   window.show();
   std::optional<Screenshot> screenshot;
   if (picture) screenshot.emplace(workspace, window, options.screenshot);
-  workspace.openProblems(QStringLiteral("bundled"));
+  workspace.openProblems(QString::fromLatin1(kDefaultProblems));
   workspace.openModels(options.teacher, options.student);
   if (!options.path.isEmpty()) {  // after the pair: a session's own models and problems replace it
     const auto open = [&] { window.openPath(options.path); };

@@ -12,6 +12,7 @@
 #include <QMessageBox>
 
 #include "core/base/provenance.h"
+#include "core/problems/problems.h"
 #include "ui/main_window.h"
 #include "ui/model_table.h"
 #include "ui/session_files.h"
@@ -76,8 +77,12 @@ void MainWindow::buildFileMenu() {
         QFileDialog::getOpenFileName(this, tr("Open problem set"), QString(), tr("Problems (*.jsonl *.csv)"));
     if (!path.isEmpty()) m_workspace.openProblems(path);
   });
-  command(menu, QStringLiteral("bundledProblems"), tr("&Bundled problems"), {},
-          [this] { m_workspace.openProblems(QStringLiteral("bundled")); });
+  QMenu* bundled = menu->addMenu(tr("&Bundled problems"));
+  for (const std::string& set : bundled_problem_sets()) {
+    const QString name = QString::fromStdString(set);
+    command(bundled, QStringLiteral("bundledProblems-") + name, name, {},
+            [this, name] { m_workspace.openProblems(name); });
+  }
   menu->addSeparator();
   command(menu, QStringLiteral("exportView"), tr("&Export view…"), QKeySequence(Qt::CTRL | Qt::Key_E),
           [this] { exportView(); });

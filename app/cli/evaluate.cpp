@@ -21,7 +21,7 @@ namespace {
 
 struct Options {
   RunOptions run;
-  std::string problems = "bundled";
+  std::string problems = kDefaultProblems;
   std::string session;
   std::string verifier;
   std::string shard = "0/1";
@@ -170,7 +170,9 @@ void addEvaluateCommand(CLI::App& app, Action& action) {
       app.add_subcommand("evaluate", "Samples completions of every problem of a set into a session");
   auto options = std::make_shared<Options>();
   options->run.addTo(*command, 64);
-  command->add_option("--problems", options->problems, "'bundled', or a GSM8K or MATH .jsonl or a .csv file")
+  command
+      ->add_option("--problems", options->problems,
+                   "'pocket', 'seed', or a GSM8K or MATH .jsonl or a .csv file")
       ->capture_default_str();
   command->add_option("--session", options->session, "The file to write to; an existing one is gone on with")
       ->required();

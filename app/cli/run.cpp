@@ -234,7 +234,7 @@ void addRunCommand(CLI::App& app, Action& action) {
   options->run.addTo(*command, 8);
   auto* problem = command->add_option_group("problem");
   auto* text = problem->add_option("--problem", options->problem, "The question");
-  auto* set = problem->add_option("--set", options->set, "'bundled', or a file of problems");
+  auto* set = problem->add_option("--set", options->set, "'pocket', 'seed', or a file of problems");
   problem->require_option(1);
   command->add_option("--answer", options->answer, "The right answer, to grade by")->needs(text);
   command->add_option("--index", options->index, "Which problem of the set, from 0")

@@ -155,9 +155,22 @@ Status add_problem(const Record& record, ProblemSet& set) {
 
 }  // namespace
 
+std::vector<std::string> bundled_problem_sets() {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(resource_path("problems"), ignored))
+    if (entry.path().extension() == ".jsonl") names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+    return std::pair(a != kDefaultProblems, a) < std::pair(b != kDefaultProblems, b);
+  });
+  return names;
+}
+
 Result<ProblemSet> read_problems(const std::string& name_or_path, bool skip_bad_lines) {
+  const std::vector<std::string> bundled = bundled_problem_sets();
+  const bool is_bundled = std::find(bundled.begin(), bundled.end(), name_or_path) != bundled.end();
   const std::filesystem::path path =
-      name_or_path == "bundled" ? resource_path("problems/bundled.jsonl") : name_or_path;
+      is_bundled ? resource_path("problems/" + name_or_path + ".jsonl") : name_or_path;
   ProblemSet set;
   set.name = path.stem().string();
   set.path = path.string();

@@ -1,4 +1,4 @@
-// Problem sets: GSM8K jsonl, MATH-500 jsonl, CSV with question,answer headers, and the bundled set.
+// Problem sets: GSM8K jsonl, MATH-500 jsonl, CSV with question,answer headers, and the bundled sets.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +21,19 @@ struct Problem {
 };
 
 struct ProblemSet {
-  std::string name;  // "bundled", or the file's stem
+  std::string name;  // a bundled name, or the file's stem
   std::string path;
   AnswerKind kind = AnswerKind::Gsm8k;
   std::vector<Problem> problems;
   std::vector<std::string> skipped;  // one sentence for each line left out (only with skip_bad_lines)
 };
 
-/// "bundled" or a path. The kind is recognised from the fields. Errors name file, line and reason.
+/// The set that is offered first: held-out problems of the corpus that the pocket models learn from.
+inline constexpr const char* kDefaultProblems = "pocket";
+/// Names of the sets in resources/problems, the default first. "seed" is what the seed models can read.
+std::vector<std::string> bundled_problem_sets();
+
+/// A bundled name or a path. The kind is recognised from the fields. Errors name file, line and reason.
 Result<ProblemSet> read_problems(const std::string& name_or_path, bool skip_bad_lines = false);
 
 }  // namespace tandem

@@ -241,7 +241,8 @@ Status Run::read_checkpoint() {
   TANDEM_RETURN_IF_ERROR(read_tensors(*checkpoint, model_->parameters().tensors()));
   TANDEM_RETURN_IF_ERROR(cut_log());
   enter_stage();
-  return finished() ? Status() : optimizer_->read(*checkpoint, position_.step);
+  // A stage that has not begun starts from fresh moments.
+  return finished() || position_.step == 0 ? Status() : optimizer_->read(*checkpoint, position_.step);
 }
 
 // Leaves the log's lines of the updates that the checkpoint knows; those after it are done again.

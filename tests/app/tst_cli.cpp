@@ -120,7 +120,7 @@ class TestCli : public QObject {
                                              path("x.tandem"), "--problems", "none.jsonl"}
                               << "none.jsonl";
     QTest::newRow("index") << QStringList{"run",     "--model", "seed-teacher", "--set",
-                                          "bundled", "--index", "200"}
+                                          "seed", "--index", "200"}
                            << "problems 0 to 199";
     QTest::newRow("context") << QStringList{"run", "--model",      "seed-teacher", "--problem",
                                             "p",   "--max-tokens", "2000"}
@@ -197,7 +197,7 @@ class TestCli : public QObject {
   }
 
   void runStreamsCompletions() {
-    const Outcome outcome = cli({"run", "--model", "seed-teacher", "--set", "bundled", "--index", "1",
+    const Outcome outcome = cli({"run", "--model", "seed-teacher", "--set", "seed", "--index", "1",
                                  "--completions", "2", "--max-tokens", "10", "--threads", "1"});
     EXPECT_SUCCESS(outcome);
     QVERIFY2(outcome.out.contains("seed-teacher #0: ") && outcome.out.contains("seed-teacher #1: "),

@@ -22,7 +22,7 @@ inline void open_seed_pair(ui::Workspace& workspace, int completions) {
   RunSettings settings = workspace.settings();
   settings.completions = completions;
   workspace.setSettings(settings);
-  workspace.openProblems(QStringLiteral("bundled"));
+  workspace.openProblems(QStringLiteral("seed"));
   workspace.openModels(QStringLiteral("seed-teacher"), QStringLiteral("seed-llamba"));
   QTRY_COMPARE_WITH_TIMEOUT(workspace.state(), ui::Workspace::State::Ready, 30000);
   QTRY_VERIFY_WITH_TIMEOUT(!workspace.problems().problems.empty(), 30000);

@@ -394,8 +394,11 @@ void ThroughputView::takeReport(std::shared_ptr<const tandem::BenchReport> repor
   m_report = std::move(report);
   m_recorded = false;
   if (const auto session = m_workspace.session(); session && !session->read_only())
-    if (const auto stored = session->add_benchmark(tandem::to_json(*m_report)); !stored)
-      m_problem = QString::fromStdString(stored.error().message);
+    QtConcurrent::run([session, json = tandem::to_json(*m_report)] { return session->add_benchmark(json); })
+        .then(this, [this](const tandem::Status& stored) {
+          if (!stored) m_problem = QString::fromStdString(stored.error().message);
+          updateState();
+        });
   showReport();
 }
 

@@ -30,15 +30,22 @@ class TestProblems : public QObject {
   }
 
  private slots:
-  void bundled_set_is_complete() {
-    const ProblemSet set = read_problems("bundled").value();
+  void bundled_sets_are_complete_data() {
+    QTest::addColumn<QString>("name");
+    QVERIFY(bundled_problem_sets().front() == kDefaultProblems);
+    for (const std::string& name : bundled_problem_sets())
+      QTest::newRow(name.c_str()) << QString::fromStdString(name);
+  }
+  void bundled_sets_are_complete() {
+    QFETCH(QString, name);
+    const ProblemSet set = read_problems(name.toStdString()).value();
     QCOMPARE(set.problems.size(), std::size_t{200});
     QCOMPARE(set.kind, AnswerKind::Gsm8k);
-    QCOMPARE(set.name, std::string("bundled"));
+    QCOMPARE(set.name, name.toStdString());
     for (std::size_t i = 0; i < set.problems.size(); ++i) {
       const Problem& problem = set.problems[i];
       QCOMPARE(problem.index, static_cast<std::int64_t>(i));
-      QCOMPARE(problem.id, "bundled-" + std::to_string(i));
+      QCOMPARE(problem.id, set.name + "-" + std::to_string(i));
       QVERIFY(!problem.question.empty() && !problem.solution.empty());
       QVERIFY(grade(set.kind, problem.solution, problem.answer));
     }
@@ -174,11 +181,11 @@ class TestProblems : public QObject {
   }
 
   void resources_are_found_in_the_chosen_folder_first() {
-    QVERIFY(QFile::exists(QString::fromStdString(resource_path("problems/bundled.jsonl"))));
+    QVERIFY(QFile::exists(QString::fromStdString(resource_path("problems/pocket.jsonl"))));
     QVERIFY(QDir(folder_.path()).mkpath("problems"));
-    write("problems/bundled.jsonl", "{\"question\": \"Q\", \"answer\": \"5\"}\n");
+    write("problems/pocket.jsonl", "{\"question\": \"Q\", \"answer\": \"5\"}\n");
     qputenv("TANDEM_RESOURCES", folder_.path().toUtf8());
-    const auto chosen = read_problems("bundled");
+    const auto chosen = read_problems("pocket");
     qunsetenv("TANDEM_RESOURCES");
     QCOMPARE(chosen.value().problems.size(), std::size_t{1});
     QVERIFY(contains(resource_path("no/such.file"), "no/such.file"));

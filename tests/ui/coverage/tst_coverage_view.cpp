@@ -350,7 +350,7 @@ class TestCoverageView : public QObject {
 
   void evaluatesManyProblems() {
     m_workspace->openModels(QStringLiteral("seed-teacher"), QStringLiteral("seed-llamba"));
-    m_workspace->openProblems(QStringLiteral("bundled"));
+    m_workspace->openProblems(QStringLiteral("seed"));
     auto* evaluate = find<QPushButton>("coverageEvaluate");
     QTRY_VERIFY_WITH_TIMEOUT(evaluate->isEnabled(), 30000);
     tandem::RunSettings settings = m_workspace->settings();

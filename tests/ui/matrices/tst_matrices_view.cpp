@@ -340,7 +340,7 @@ class TestMatricesView : public QObject {
     return found;
   }
   void openModels() {
-    m_workspace->openProblems(QStringLiteral("bundled"));
+    m_workspace->openProblems(QStringLiteral("seed"));
     m_workspace->openModels(QStringLiteral("seed-teacher"), QStringLiteral("seed-llamba"));
     QTRY_VERIFY_WITH_TIMEOUT(
         m_workspace->state() == Workspace::State::Ready && !m_workspace->problems().problems.empty(), 60000);
