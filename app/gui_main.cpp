@@ -24,8 +24,8 @@ constexpr int kFailure = 1;
 constexpr int kUsage = 2;
 
 struct Options {
-  QString teacher = QStringLiteral("seed-teacher");
-  QString student = QStringLiteral("seed-llamba");
+  QString teacher = QStringLiteral("pocket-teacher");
+  QString student = QStringLiteral("pocket-llamba");
   QString path;  // a session, a model or problems
   QString view, screenshot;
   std::optional<ThemeMode> theme;

@@ -1,6 +1,7 @@
 // tandem-cli bench: decode speed over batches, each bar beside what this machine allows at most.
 #include "core/jobs/bench.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -84,7 +85,9 @@ void printReport(const BenchReport& report) {
 
 int runBench(const Options& options) {
   const Interrupt interrupt;
-  const auto names = options.models.empty() ? bundled_models() : options.models;
+  constexpr std::size_t kFamily = 3;  // the first bundled teacher and its students
+  std::vector<std::string> names = options.models.empty() ? bundled_models() : options.models;
+  if (options.models.empty()) names.resize(std::min(names.size(), kFamily));
   LoadOptions load = options.load;
   load.weights = options.weights == "bf16" ? DType::BF16 : DType::F32;
   load.stop = interrupt.token();

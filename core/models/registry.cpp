@@ -1,9 +1,11 @@
 // Finding, opening and naming models: bundled names, folders, files.
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include <fmt/format.h>
 
+#include "core/base/file.h"
 #include "core/base/resources.h"
 #include "core/checkpoint/checkpoint.h"
 #include "core/checkpoint/gguf_llama.h"
@@ -15,6 +17,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Lines of models/order.txt: names in the order to offer them. Models that it lacks come after them.
+std::vector<std::string> offered_order() {
+  constexpr std::int64_t kMaxBytes = 1 << 16;
+  const auto text = read_file(resource_path("models/order.txt"), kMaxBytes);
+  std::istringstream lines(text ? *text : std::string());
+  std::vector<std::string> order;
+  for (std::string line; std::getline(lines, line);) order.push_back(line);
+  return order;
+}
+
 /// Names of the bundled verifiers, or of the other models. One that cannot be read is no verifier: opening it
 /// says what is wrong.
 std::vector<std::string> bundled(bool verifiers) {
@@ -25,7 +37,12 @@ std::vector<std::string> bundled(bool verifiers) {
     const auto config = read_model_config(entry.path().string());
     if ((config && config->is_verifier) == verifiers) names.push_back(entry.path().filename().string());
   }
-  std::sort(names.begin(), names.end(), std::greater<>());  // "seed-teacher" first, its students after it
+  const std::vector<std::string> order = offered_order();
+  const auto place = [&](const std::string& name) {
+    return std::pair(std::find(order.begin(), order.end(), name), std::string_view(name));
+  };
+  std::sort(names.begin(), names.end(),
+            [&](const std::string& a, const std::string& b) { return place(a) < place(b); });
   return names;
 }
 
