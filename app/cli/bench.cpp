@@ -2,6 +2,7 @@
 #include "core/jobs/bench.h"
 
 #include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
