@@ -193,7 +193,7 @@ int runWindow(QApplication& application, const Options& options) {
   window.show();
   std::optional<Screenshot> screenshot;
   if (picture) screenshot.emplace(workspace, window, options.screenshot);
-  workspace.openProblems(QString::fromLatin1(kDefaultProblems));
+  workspace.openProblems(QString::fromLatin1(tandem::kDefaultProblems));
   workspace.openModels(options.teacher, options.student);
   if (!options.path.isEmpty()) {  // after the pair: a session's own models and problems replace it
     const auto open = [&] { window.openPath(options.path); };
