@@ -6,6 +6,7 @@
 
 #include "kernels/base/check.h"
 #include "kernels/base/dtype.h"
+#include "kernels/ops/six_bits.h"
 
 namespace tandem {
 namespace {
@@ -66,16 +67,6 @@ void byte_block(const std::byte* block, float* values) {
     values[i] = scale * static_cast<float>(static_cast<std::int8_t>(at(block, 2 + i)));
 }
 
-// The six-bit scale and minimum of sub-block j of Q4_K and Q5_K, from 12 bytes.
-struct SixBits {
-  int scale;
-  int least;
-};
-SixBits six_bits(const std::byte* s, int j) {
-  if (j < 4) return {at(s, j) & 63, at(s, j + 4) & 63};
-  return {(at(s, j + 4) & 15) | at(s, j - 4) >> 6 << 4, at(s, j + 4) >> 4 | at(s, j) >> 6 << 4};
-}
-
 // Q4_K and, with a fifth bit, Q5_K: eight sub-blocks of 32.
 template <bool kFifthBit>
 void super_block(const std::byte* block, float* values) {
@@ -84,7 +75,7 @@ void super_block(const std::byte* block, float* values) {
   const std::byte* high = block + 16;
   const std::byte* packed = high + (kFifthBit ? 32 : 0);
   for (int j = 0; j < 8; ++j) {
-    const SixBits bits = six_bits(block + 4, j);
+    const SixBits bits = six_bits(reinterpret_cast<const std::uint8_t*>(block + 4), j);
     const float sub_scale = scale * static_cast<float>(bits.scale);
     const float sub_least = least * static_cast<float>(bits.least);
     for (int l = 0; l < 32; ++l) {

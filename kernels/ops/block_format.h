@@ -39,14 +39,14 @@ struct BlockRows {
   std::int64_t paired_headdim = 0;
 
   std::int64_t row_bytes() const { return block_bytes(format, columns); }
-  const std::byte* row(std::int64_t i) const {
-    if (paired_headdim > 0) {
-      const std::int64_t within = i % paired_headdim;
-      const std::int64_t half = paired_headdim / 2;
-      i += 2 * (within % half) + within / half - within;
-    }
-    return data + i * row_bytes();
+  /// Where row i is stored.
+  std::int64_t stored(std::int64_t i) const {
+    if (paired_headdim == 0) return i;
+    const std::int64_t within = i % paired_headdim;
+    const std::int64_t half = paired_headdim / 2;
+    return i - within + 2 * (within % half) + within / half;
   }
+  const std::byte* row(std::int64_t i) const { return data + stored(i) * row_bytes(); }
 };
 
 }  // namespace tandem
