@@ -317,6 +317,25 @@ DType Checkpoint::exact_type(const std::string& name) const {
                                                                                      : DType::F32;
 }
 
+bool Checkpoint::is_quantized(const std::string& name) const {
+  const auto found = state_->tensors.find(name);
+  return found != state_->tensors.end() && found->second.format &&
+         tandem::is_quantized(*found->second.format);
+}
+
+Result<BlockRows> Checkpoint::blocks(const std::string& name) const {
+  if (!is_quantized(name))
+    return Error{ErrorCode::NotFound,
+                 fmt::format("{}: there is no quantised tensor '{}'", state_->path, name)};
+  const StoredTensor& tensor = state_->tensors.at(name);
+  const BlockRows stored = state_->rows_of(tensor);
+  if (!has_finite_scales(stored.format, stored.data, stored.rows * stored.columns))
+    return Error{ErrorCode::BadFormat,
+                 fmt::format("{}: tensor '{}' has a block whose scale is NaN or infinite",
+                             state_->shards[tensor.shard].name, name)};
+  return stored;
+}
+
 std::int64_t Checkpoint::stored_bytes(const std::string& name) const {
   const auto found = state_->tensors.find(name);
   return found == state_->tensors.end()

@@ -60,6 +60,11 @@ class Checkpoint {
   Status read_into(const std::string& name, TensorView to) const;
   /// BF16 for a tensor stored as that, else F32: the smallest type read_into() keeps every value in.
   DType exact_type(const std::string& name) const;
+  /// Whether a tensor is there as blocks of small integers.
+  bool is_quantized(const std::string& name) const;
+  /// A quantised tensor as it lies in the file, along its last extent; borrowed from the checkpoint. Errors:
+  /// NotFound; BadFormat (a scale is NaN or infinite).
+  Result<BlockRows> blocks(const std::string& name) const;
   /// Bytes a tensor takes in its file; 0 when absent.
   std::int64_t stored_bytes(const std::string& name) const;
   /// Whether two tensors of the checkpoint hold the same bytes, as the same type and shape.

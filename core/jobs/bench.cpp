@@ -213,12 +213,17 @@ class Sitting {
   std::vector<float> uniforms_, logprobs_;
 };
 
+/// Bytes of weights that a decode step reads.
+std::int64_t read_bytes(const ModelInfo& model, std::int64_t batch) {
+  return batch == 1 && model.single_bytes > 0 ? model.single_bytes : model.weight_bytes;
+}
+
 BenchBar summarise(const Case& measured, const BenchOptions& options, const Roofline& roofline) {
   BenchBar bar;
   bar.model = measured.model->info().name;
   bar.variant = measured.variant;
   bar.batch = measured.batch;
-  bar.weight_bytes = measured.model->info().weight_bytes;
+  bar.weight_bytes = read_bytes(measured.model->info(), measured.batch);
   bar.skipped = measured.skipped;
   if (!bar.skipped.empty()) return bar;
   bar.tokens_per_s = percentile(measured.tokens_per_s, 0.5);
@@ -283,8 +288,9 @@ Status validate(std::span<const std::shared_ptr<const Model>> models, const Benc
 
 DecodeCost decode_cost(const ModelInfo& model, DType weights, const DecodeLoad& load) {
   const auto batch = static_cast<double>(load.batch);
-  const auto weight_bytes = static_cast<double>(model.weight_bytes);
-  double flops = 2 * std::min(weight_bytes / static_cast<double>(element_bytes(weights)),  // packing may pad
+  const auto weight_bytes = static_cast<double>(read_bytes(model, load.batch));
+  const auto packed_bytes = static_cast<double>(model.weight_bytes);
+  double flops = 2 * std::min(packed_bytes / static_cast<double>(element_bytes(weights)),  // packing may pad
                               static_cast<double>(model.parameters));
   for (const LayerInfo& layer : model.layers) {
     const auto width = static_cast<double>(layer.nheads * layer.headdim);

@@ -6,7 +6,6 @@
 #include "core/models/decode_state.h"
 #include "core/models/weights.h"
 #include "kernels/ops/activation.h"
-#include "kernels/ops/embedding.h"
 #include "kernels/ops/norm.h"
 
 namespace tandem {
@@ -36,7 +35,7 @@ void step_rows(Context& context, const ModelWeights& weights, DecodeState& state
                std::span<const std::int32_t> tokens, std::span<const std::int32_t> slots, TensorView logits) {
   ScratchScope scope(context);
   const auto rows = static_cast<std::int64_t>(tokens.size());
-  const std::int64_t width = weights.embedding.shape()[1];
+  const std::int64_t width = weights.embedding.width();
   const TensorView x = context.scratch_tensor({rows, width});
   const TensorView normed = context.scratch_tensor({rows, width});
   const TensorView mixed = context.scratch_tensor({rows, width});
@@ -44,7 +43,7 @@ void step_rows(Context& context, const ModelWeights& weights, DecodeState& state
   for (std::size_t b = 0; b < slots.size(); ++b)
     positions[b] = static_cast<std::int32_t>(state.shape().prompt_tokens + state.generated(slots[b]));
 
-  embedding(context, weights.embedding, tokens, x);
+  weights.embedding.rows(context, tokens, x);
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     const LayerWeights& layer = weights.layers[l];
     rms_norm(context, x, layer.input_norm, weights.block_norm_eps, normed);
@@ -82,7 +81,7 @@ void Model::prefill(Context& context, std::span<const std::int32_t> ids, DecodeS
   const TensorView normed = context.scratch_tensor({rows, info_.d_model});
   const TensorView mixed = context.scratch_tensor({rows, info_.d_model});
 
-  embedding(context, weights.embedding, ids, x);
+  weights.embedding.rows(context, ids, x);
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     const LayerWeights& layer = weights.layers[l];
     const auto index = static_cast<std::int64_t>(l);

@@ -64,6 +64,7 @@ struct ModelInfo {
   std::string config_json;  // config.json as read
   std::int64_t parameters = 0;
   std::int64_t weight_bytes = 0;   // the matrices that a decode step reads, as packed
+  std::int64_t single_bytes = 0;   // those as a step of one completion reads them; 0: as packed
   std::int64_t memory_bytes = 0;   // all of the model in memory: those, the embedding, norms and the rest
   std::int64_t packing_bytes = 0;  // beyond that, while the largest matrix is packed
   std::int64_t vocab = 0;
@@ -125,7 +126,9 @@ class Model {
 };
 
 struct LoadOptions {
-  DType weights = DType::F32;  // packed weight type: F32, or BF16 where the CPU multiplies it
+  /// Packed weight type: F32, or BF16 where the CPU multiplies it. Quantised weights stay as they are for a
+  /// single completion, and are packed to BF16 for more.
+  DType weights = DType::F32;
   /// Where a model published without a tokenizer (Llamba) takes one, with prompt format and end tokens: a
   /// folder, or a tokenizer.json in one; else a model with the same vocabulary, its teacher.
   std::string tokenizer;

@@ -107,6 +107,7 @@ ModelInfo describe_model(const ModelFiles& files, const ModelWeights& layers, co
   info.eos_ids = config.eos_ids;
   for (const LayerWeights& layer : layers.layers) info.layers.push_back(layer.mixer->info());
   info.weight_bytes = plan.packed_bytes();
+  if (plan.single_bytes() != plan.packed_bytes()) info.single_bytes = plan.single_bytes();
   info.memory_bytes = plan.memory_bytes();
   info.packing_bytes = plan.transient_bytes();
   return info;
@@ -256,6 +257,7 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path,
   TensorSource source(*files.checkpoint, options.weights, context, advance);
   auto weights = build_weights(files.config, source);
   TANDEM_RETURN_IF_ERROR(source.finish());
+  if (files.checkpoint->gguf() != nullptr) weights->file = files.checkpoint;
   ModelInfo info = std::move(files.info);
   const std::int64_t packed = packed_bytes(*weights);
   info.memory_bytes += packed - info.weight_bytes;

@@ -28,12 +28,16 @@ void TensorSource::check(const std::string& name, const std::vector<std::int64_t
   }
 }
 
+Error TensorSource::cancelled() const {
+  return {ErrorCode::Cancelled, checkpoint_.path() + ": loading was cancelled"};
+}
+
 bool TensorSource::read(const std::string& name, TensorView to) {
   if (!ok()) return false;
   if (const Status status = checkpoint_.read_into(name, to); !status) {
     error_ = status.error();
   } else if (advance_ && !advance_(checkpoint_.stored_bytes(name))) {
-    error_ = Error{ErrorCode::Cancelled, checkpoint_.path() + ": loading was cancelled"};
+    error_ = cancelled();
   }
   return ok();
 }
@@ -48,22 +52,69 @@ Tensor TensorSource::take(const std::string& name, std::initializer_list<std::in
   return read(name, tensor) ? std::move(tensor) : Tensor();
 }
 
-Tensor TensorSource::take_table(const std::string& name, std::int64_t rows, std::int64_t columns) {
+EmbeddingTable TensorSource::take_table(const std::string& name, std::int64_t rows, std::int64_t columns) {
   check(name, {rows, columns});
+  if (checkpoint_.is_quantized(name)) {
+    memory_bytes_ += checkpoint_.stored_bytes(name);
+    if (planning() || !ok()) return {};
+    auto stored = checkpoint_.blocks(name);
+    if (!stored) error_ = stored.error();
+    return stored ? EmbeddingTable{{}, *stored} : EmbeddingTable();
+  }
   const DType type = checkpoint_.exact_type(name);
   memory_bytes_ += rows * columns * element_bytes(type);
   if (planning() || !ok()) return {};
-  Tensor tensor = Tensor::uninitialized({rows, columns}, type);
-  return read(name, tensor) ? std::move(tensor) : Tensor();
+  EmbeddingTable table{Tensor::uninitialized({rows, columns}, type), std::nullopt};
+  return read(name, table.values) ? std::move(table) : EmbeddingTable();
 }
 
 void TensorSource::count_packed(std::int64_t rows, std::int64_t columns) {
   const DType type = bf16_products_supported() ? packed_type_ : DType::F32;
   packed_bytes_ += rows * columns * element_bytes(type);
+  single_bytes_ += rows * columns * element_bytes(type);
   memory_bytes_ += rows * columns * element_bytes(type);
 }
 
+/// Of a quantised matrix, which takes memory as it is stored and once more when it is packed.
+void TensorSource::count_kept(std::int64_t rows, std::int64_t columns, std::int64_t stored) {
+  const std::int64_t packed =
+      rows * columns * element_bytes(bf16_products_supported() ? DType::BF16 : DType::F32);
+  packed_bytes_ += packed;
+  single_bytes_ += stored;
+  memory_bytes_ += packed + stored;
+}
+
+bool TensorSource::all_quantized(const std::vector<Part>& parts) const {
+  return std::all_of(parts.begin(), parts.end(),
+                     [this](const Part& part) { return checkpoint_.is_quantized(part.name); });
+}
+
+PackedMatrix TensorSource::keep(const std::vector<Part>& parts, std::int64_t columns) {
+  std::int64_t rows = 0;
+  std::int64_t stored = 0;
+  for (const Part& part : parts) {
+    check(part.name, {part.rows, columns});
+    rows += part.rows;
+    stored += checkpoint_.stored_bytes(part.name);
+  }
+  count_kept(rows, columns, stored);
+  if (planning() || !ok()) return {};
+  std::vector<BlockRows> kept;
+  for (const Part& part : parts) {
+    auto blocks = checkpoint_.blocks(part.name);
+    if (!blocks) {
+      error_ = blocks.error();
+      return {};
+    }
+    kept.push_back(*blocks);
+  }
+  if (advance_ && !advance_(stored)) error_ = cancelled();
+  // Narrowing to BF16 loses less than quantising did.
+  return PackedMatrix::keep(std::move(kept), DType::BF16);
+}
+
 PackedMatrix TensorSource::pack(const std::vector<Part>& parts, std::int64_t columns) {
+  if (all_quantized(parts)) return keep(parts, columns);
   std::int64_t rows = 0;
   bool narrow =
       true;  // all parts are stored as BF16: nothing is lost by keeping them so until they are packed
@@ -85,12 +136,17 @@ PackedMatrix TensorSource::pack(const std::vector<Part>& parts, std::int64_t col
   return PackedMatrix::pack(*context_, stacked, packed_type_);
 }
 
-PackedMatrix TensorSource::pack_again(const Tensor& table, const std::string& name, std::int64_t rows,
+PackedMatrix TensorSource::pack_again(const EmbeddingTable& table, const std::string& name, std::int64_t rows,
                                       std::int64_t columns) {
   TANDEM_CHECK(taken_.contains(name), name + " was not taken before");
+  if (checkpoint_.is_quantized(name)) {
+    count_kept(rows, columns, checkpoint_.stored_bytes(name));
+    memory_bytes_ -= checkpoint_.stored_bytes(name);  // counted with the table
+    return planning() || !ok() ? PackedMatrix() : PackedMatrix::keep({*table.stored}, DType::BF16);
+  }
   count_packed(rows, columns);
   if (planning() || !ok()) return {};
-  return PackedMatrix::pack(*context_, table, packed_type_);
+  return PackedMatrix::pack(*context_, table.values, packed_type_);
 }
 
 void TensorSource::accept_copy(const std::string& name, const std::string& original) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/checkpoint/checkpoint.h"
+#include "core/models/embedding_table.h"
 #include "kernels/ops/matmul.h"
 
 namespace tandem {
@@ -36,16 +37,17 @@ class TensorSource {
   /// A tensor in f32.
   Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape);
   /// A matrix in the type it is stored in, for reading rows of it.
-  Tensor take_table(const std::string& name, std::int64_t rows, std::int64_t columns);
+  EmbeddingTable take_table(const std::string& name, std::int64_t rows, std::int64_t columns);
 
   struct Part {
     std::string name;
     std::int64_t rows = 0;
   };
-  /// Rows of several [rows, columns] tensors one under the other, packed as one matrix.
+  /// Rows of several [rows, columns] tensors one under the other, packed as one matrix. Where all of them are
+  /// quantised they stay as they are, borrowed from the checkpoint.
   PackedMatrix pack(const std::vector<Part>& parts, std::int64_t columns);
   /// A matrix that was taken already, packed.
-  PackedMatrix pack_again(const Tensor& table, const std::string& name, std::int64_t rows,
+  PackedMatrix pack_again(const EmbeddingTable& table, const std::string& name, std::int64_t rows,
                           std::int64_t columns);
   /// A tensor that may be there if it is only a copy of `original`.
   void accept_copy(const std::string& name, const std::string& original);
@@ -57,15 +59,21 @@ class TensorSource {
   /// packed.
   std::int64_t memory_bytes() const { return memory_bytes_; }
   std::int64_t packed_bytes() const { return packed_bytes_; }
+  /// Of the matrices, as a product of one row reads them.
+  std::int64_t single_bytes() const { return single_bytes_; }
   std::int64_t transient_bytes() const { return transient_bytes_; }
 
  private:
   bool planning() const { return context_ == nullptr; }
   bool ok() const { return problems_.empty() && !error_; }
+  Error cancelled() const;
   void check(const std::string& name, const std::vector<std::int64_t>& expected);
   /// Reads into a fresh part of memory; false when something went wrong before or now.
   bool read(const std::string& name, TensorView to);
   void count_packed(std::int64_t rows, std::int64_t columns);
+  void count_kept(std::int64_t rows, std::int64_t columns, std::int64_t stored);
+  bool all_quantized(const std::vector<Part>& parts) const;
+  PackedMatrix keep(const std::vector<Part>& parts, std::int64_t columns);
 
   const Checkpoint& checkpoint_;
   DType packed_type_;
@@ -74,7 +82,7 @@ class TensorSource {
   std::set<std::string> taken_;
   std::vector<std::string> problems_;
   std::optional<Error> error_;
-  std::int64_t memory_bytes_ = 0, packed_bytes_ = 0, transient_bytes_ = 0;
+  std::int64_t memory_bytes_ = 0, packed_bytes_ = 0, single_bytes_ = 0, transient_bytes_ = 0;
 };
 
 }  // namespace tandem

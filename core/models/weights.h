@@ -4,6 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "core/checkpoint/checkpoint.h"
+#include "core/models/embedding_table.h"
 #include "core/models/mixer.h"
 #include "core/tensor/tensor.h"
 #include "kernels/ops/matmul.h"
@@ -23,7 +25,8 @@ struct LayerWeights {
 };
 
 struct ModelWeights {
-  Tensor embedding;  // [V, C]
+  std::shared_ptr<const Checkpoint> file;  // whose blocks the matrices below use; null when they are packed
+  EmbeddingTable embedding;
   std::vector<LayerWeights> layers;
   float block_norm_eps = 1e-5F;
   Tensor final_norm;  // [C]

@@ -122,6 +122,21 @@ const BlockLayout& block_layout(BlockFormat format) {
   return kLayouts[static_cast<std::size_t>(format)];
 }
 
+bool has_finite_scales(BlockFormat format, const std::byte* blocks, std::int64_t elements) {
+  if (!is_quantized(format)) return true;
+  const bool last = format == BlockFormat::Q6_K;
+  const bool two = format == BlockFormat::Q4_1 || format == BlockFormat::Q5_1 ||
+                   format == BlockFormat::Q4_K || format == BlockFormat::Q5_K;
+  const BlockLayout& layout = block_layout(format);
+  const std::byte* first = blocks + (last ? layout.bytes - 2 : 0);
+  const std::int64_t second = two ? 2 : 0;  // from the first
+  const auto infinite = [](std::uint16_t half) { return (half & 0x7C00U) == 0x7C00U; };
+  bool found = false;
+  for (std::int64_t i = 0; i < elements; i += layout.elements, first += layout.bytes)
+    found = found || infinite(load<std::uint16_t>(first)) || infinite(load<std::uint16_t>(first + second));
+  return !found;
+}
+
 void dequantize(BlockFormat format, const std::byte* blocks, std::int64_t elements, float* values) {
   const BlockLayout& layout = block_layout(format);
   TANDEM_CHECK(elements % layout.elements == 0, "dequantize: whole blocks only");

@@ -28,6 +28,14 @@ inline std::int64_t block_bytes(BlockFormat format, std::int64_t elements) {
 /// `elements`: a multiple of a block's.
 void dequantize(BlockFormat format, const std::byte* blocks, std::int64_t elements, float* values);
 
+/// Whether all scales of the blocks are finite numbers; true for formats without blocks.
+bool has_finite_scales(BlockFormat format, const std::byte* blocks, std::int64_t elements);
+
+/// Formats whose blocks hold more than one element.
+inline bool is_quantized(BlockFormat format) {
+  return block_layout(format).elements > 1;
+}
+
 /// A matrix as a weight file stores it: borrowed rows of blocks.
 struct BlockRows {
   BlockFormat format = BlockFormat::F32;

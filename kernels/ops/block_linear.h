@@ -10,15 +10,10 @@
 
 namespace tandem {
 
-/// The formats that block_linear() multiplies: all whose blocks hold more than one element.
-inline bool is_quantized(BlockFormat format) {
-  return block_layout(format).elements > 1;
-}
-
 /// y [1, out] = x [1, in] W^T, or y += with `accumulate`; W is the parts' rows one under the other, each of
-/// `in` columns. x, y f32 and dense. Blocks are expanded to f32 in registers, so the weights are exactly
-/// those that dequantize() gives; sums are f32. (Activations rounded to eight bits, for the CPU's integer dot
-/// products, were measured and are no faster: reading the weights takes the time.)
+/// `in` columns in a quantised format. x, y f32 and dense. Blocks are expanded to f32 in registers, so the
+/// weights are exactly those that dequantize() gives; sums are f32. (Activations rounded to eight bits, for
+/// the CPU's integer dot products, were measured and are no faster: reading the weights takes the time.)
 void block_linear(Context& context, TensorView x, std::span<const BlockRows> parts, TensorView y,
                   bool accumulate = false);
 

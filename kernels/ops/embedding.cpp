@@ -9,14 +9,14 @@ namespace {
 
 constexpr double kCopyNs = 0.1;  // of one element
 
-void check_embedding(std::span<const std::int32_t> ids, const TensorView& table, const TensorView& x) {
-  TANDEM_CHECK(table.rank() == 2 && x.rank() == 2 && x.extent(1) == table.extent(1) &&
-                   x.extent(0) == static_cast<std::int64_t>(ids.size()),
-               "embedding: table " + table.shape().str() + ", " + std::to_string(ids.size()) + " ids, x " +
-                   x.shape().str());
+void check_embedding(std::span<const std::int32_t> ids, const Shape& table, const TensorView& x) {
+  TANDEM_CHECK(
+      table.rank() == 2 && x.rank() == 2 && x.extent(1) == table[1] &&
+          x.extent(0) == static_cast<std::int64_t>(ids.size()),
+      "embedding: table " + table.str() + ", " + std::to_string(ids.size()) + " ids, x " + x.shape().str());
   for (const std::int32_t id : ids)
-    TANDEM_CHECK(id >= 0 && id < table.extent(0),
-                 "embedding: id " + std::to_string(id) + " of " + std::to_string(table.extent(0)));
+    TANDEM_CHECK(id >= 0 && id < table[0],
+                 "embedding: id " + std::to_string(id) + " of " + std::to_string(table[0]));
 }
 
 void copy_row(const TensorView& table, std::int64_t row, float* x) {
@@ -33,7 +33,7 @@ void copy_row(const TensorView& table, std::int64_t row, float* x) {
 }  // namespace
 
 void embedding(Context& context, TensorView table, std::span<const std::int32_t> ids, TensorView x) {
-  check_embedding(ids, table, x);
+  check_embedding(ids, table.shape(), x);
   parallel_over(context, x.extent(0), kCopyNs * static_cast<double>(x.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t t = begin; t < end; ++t)
@@ -41,9 +41,20 @@ void embedding(Context& context, TensorView table, std::span<const std::int32_t>
                 });
 }
 
+void embedding(Context& context, const BlockRows& table, std::span<const std::int32_t> ids, TensorView x) {
+  check_embedding(ids, {table.rows, table.columns}, x);
+  constexpr double kExpandNs = 1;  // one element
+  parallel_over(context, x.extent(0), kExpandNs * static_cast<double>(x.extent(1)),
+                [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t t = begin; t < end; ++t)
+                    dequantize(table.format, table.row(ids[static_cast<std::size_t>(t)]), table.columns,
+                               x.row(t));
+                });
+}
+
 void embedding_backward(Context& context, std::span<const std::int32_t> ids, TensorView d_x,
                         TensorView d_table) {
-  check_embedding(ids, d_table, d_x);
+  check_embedding(ids, d_table.shape(), d_x);
   // Ids repeat, so threads share the channels, not the rows.
   constexpr std::int64_t kChannels = 32;
   const std::int64_t width = d_x.extent(1);

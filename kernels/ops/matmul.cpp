@@ -5,12 +5,15 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "kernels/base/parallel.h"
+#include "kernels/ops/block_linear.h"
 #include "kernels/ops/narrow.h"
 
 namespace tandem {
@@ -166,7 +169,11 @@ struct PackedMatrix::State {
   std::int64_t out = 0;
   std::int64_t in = 0;
   DType dtype = DType::F32;
-  std::vector<Panel> panels;  // equally wide but for the last
+  std::vector<BlockRows> kept;  // as a file stores them; then the panels are packed when first needed
+  mutable std::once_flag packed;
+  mutable std::vector<Panel> panels;  // equally wide but for the last
+
+  const std::vector<Panel>& packed_panels(Context& context) const;
 };
 
 PackedMatrix::PackedMatrix() : state_(std::make_unique<State>()) {}
@@ -187,21 +194,70 @@ PackedMatrix PackedMatrix::empty(const TensorView& weight, bool transposed, DTyp
   return result;
 }
 
+namespace {
+
+// Packs a W [out, in] panel by panel; rows(first, count) are those of W.
+template <typename Rows>
+std::vector<Panel> pack_panels(Context& context, std::int64_t out, std::int64_t in, DType type,
+                               const Rows& rows) {
+  const std::int64_t width = panel_width(out, in);
+  std::vector<Panel> panels(static_cast<std::size_t>((out + width - 1) / width));
+  parallel_over(context, static_cast<std::int64_t>(panels.size()), static_cast<double>(width * in),
+                [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t i = begin; i < end; ++i)
+                    panels[static_cast<std::size_t>(i)] =
+                        pack_panel(rows(i * width, std::min(width, out - i * width)), false, i * width, type);
+                });
+  return panels;
+}
+
+// Rows [first, first + count) of all parts together.
+void dequantize_rows(const std::vector<BlockRows>& parts, std::int64_t first, std::int64_t count,
+                     float* values) {
+  for (const BlockRows& part : parts) {
+    for (; first < part.rows && count > 0; ++first, --count, values += part.columns)
+      dequantize(part.format, part.row(first), part.columns, values);
+    first -= part.rows;
+  }
+}
+
+}  // namespace
+
 PackedMatrix PackedMatrix::pack(Context& context, TensorView weight, DType type) {
   PackedMatrix result = empty(weight, false, type);
   State& state = *result.state_;
-  if (weight.elements() == 0) return result;
-  const std::int64_t width = panel_width(state.out, state.in);
-  state.panels.resize(static_cast<std::size_t>((state.out + width - 1) / width));
-  parallel_over(context, static_cast<std::int64_t>(state.panels.size()),
-                static_cast<double>(width * state.in), [&](std::int64_t begin, std::int64_t end) {
-                  for (std::int64_t i = begin; i < end; ++i) {
-                    const TensorView rows = weight.rows(i * width, std::min(width, state.out - i * width));
-                    state.panels[static_cast<std::size_t>(i)] =
-                        pack_panel(rows, false, i * width, state.dtype);
-                  }
-                });
+  if (weight.elements() > 0)
+    state.panels =
+        pack_panels(context, state.out, state.in, state.dtype,
+                    [&](std::int64_t first, std::int64_t count) { return weight.rows(first, count); });
   return result;
+}
+
+PackedMatrix PackedMatrix::keep(std::vector<BlockRows> parts, DType type) {
+  TANDEM_CHECK(!parts.empty(), "keep: no parts");
+  PackedMatrix result;
+  State& state = *result.state_;
+  state.in = parts.front().columns;
+  for (const BlockRows& part : parts) {
+    TANDEM_CHECK(is_quantized(part.format) && part.columns == state.in, "keep: parts of unequal width");
+    state.out += part.rows;
+  }
+  state.dtype = type == DType::BF16 && bf16_products_supported() ? DType::BF16 : DType::F32;
+  state.kept = std::move(parts);
+  return result;
+}
+
+const std::vector<Panel>& PackedMatrix::State::packed_panels(Context& context) const {
+  if (!kept.empty())
+    std::call_once(packed, [&] {
+      panels = pack_panels(context, out, in, dtype, [&](std::int64_t first, std::int64_t count) {
+        thread_local std::vector<float> values;  // of the panel being packed
+        values.resize(static_cast<std::size_t>(count * in));
+        dequantize_rows(kept, first, count, values.data());
+        return TensorView(values.data(), {count, in});
+      });
+    });
+  return panels;
 }
 
 PackedMatrix PackedMatrix::pack_whole(TensorView weight, bool transposed, DType type) {
@@ -221,10 +277,17 @@ DType PackedMatrix::dtype() const {
   return state_->dtype;
 }
 std::int64_t PackedMatrix::bytes() const {
+  if (!state_->kept.empty()) return state_->out * state_->in * element_bytes(state_->dtype);
   std::int64_t total = 0;
   for (const Panel& panel : state_->panels) {
     total += static_cast<std::int64_t>(panel.packed.get_desc().get_size());
   }
+  return total;
+}
+std::int64_t PackedMatrix::single_bytes() const {
+  if (state_->kept.empty()) return bytes();
+  std::int64_t total = 0;
+  for (const BlockRows& part : state_->kept) total += part.rows * part.row_bytes();
   return total;
 }
 
@@ -298,21 +361,23 @@ void linear(Context& context, TensorView x, const PackedMatrix& weight, TensorVi
     if (!accumulate) zero(y);
     return;
   }
+  if (rows == 1 && !w.kept.empty()) return block_linear(context, x, w.kept, y, accumulate);
+  const std::vector<Panel>& packed = w.packed_panels(context);
   const ScratchScope scope(context);
   const char* input = dense_input(context, x, w.dtype);
-  const auto panels = static_cast<std::int64_t>(w.panels.size());
+  const auto panels = static_cast<std::int64_t>(packed.size());
   const std::int64_t block = row_block(rows, panels, context.threads());
   const std::int64_t blocks = (rows + block - 1) / block;
   // One panel and dense rows: straight into y. Else each product is made aside and put in place.
   const bool direct = rows == 1 || (panels == 1 && y.stride(0) == w.out);
 
-  const std::int64_t aside = direct ? 0 : block * w.panels.front().width;
+  const std::int64_t aside = direct ? 0 : block * packed.front().width;
   float* scratch = context.scratch(aside * panels * blocks);
   const double total_ns = product_ns(rows, w.in, w.out, w.in * w.out * element_bytes(w.dtype));
   parallel_over(context, panels * blocks, total_ns / static_cast<double>(panels * blocks),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
-                    const Panel& panel = w.panels[static_cast<std::size_t>(i / blocks)];
+                    const Panel& panel = packed[static_cast<std::size_t>(i / blocks)];
                     const std::int64_t first = i % blocks * block;
                     const TensorView out =
                         y.columns(panel.begin, panel.width).rows(first, std::min(block, rows - first));

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "kernels/base/context.h"
 #include "kernels/base/tensor_view.h"
+#include "kernels/ops/block_format.h"
 
 namespace tandem {
 
@@ -24,11 +26,16 @@ class PackedMatrix {
   /// For batches of many rows, as in training: one panel, whose products go straight into a dense y. With
   /// `transposed` it is W^T that is packed, for y [M, in] = x [M, out] W. On the calling thread.
   static PackedMatrix pack_whole(TensorView weight, bool transposed, DType type);
+  /// A quantised weight, its parts' rows one under the other, that stays as its file stores it: single rows
+  /// are multiplied by block_linear(). It is packed as well when a product of more rows first needs that.
+  /// The blocks are borrowed for as long as the matrix lives.
+  static PackedMatrix keep(std::vector<BlockRows> parts, DType type);
 
   std::int64_t out() const;
   std::int64_t in() const;
   DType dtype() const;
-  std::int64_t bytes() const;
+  std::int64_t bytes() const;         // packed, whether that was needed yet or not
+  std::int64_t single_bytes() const;  // of what a product of one row reads
 
   struct State;
   const State& state() const { return *state_; }

@@ -135,6 +135,42 @@ class TestBlockFormat : public QObject {
     QCOMPARE(singles.values(BlockFormat::F32), (std::vector<float>{1.5F}));
   }
 
+  void findsScalesThatAreNoNumbers_data() {
+    QTest::addColumn<int>("format");
+    QTest::addColumn<int>("at");  // of the half that is broken
+    QTest::addColumn<bool>("is_scale");
+    const auto row = [](BlockFormat format, int at, bool is_scale) {
+      QTest::addRow("%s at %d", block_layout(format).name, at) << static_cast<int>(format) << at << is_scale;
+    };
+    for (const BlockFormat format : {BlockFormat::Q4_0, BlockFormat::Q5_0, BlockFormat::Q8_0}) {
+      row(format, 0, true);
+      row(format, 2, false);
+    }
+    for (const BlockFormat format :
+         {BlockFormat::Q4_1, BlockFormat::Q5_1, BlockFormat::Q4_K, BlockFormat::Q5_K}) {
+      row(format, 0, true);
+      row(format, 2, true);
+      row(format, 4, false);
+    }
+    row(BlockFormat::Q6_K, 208, true);
+    row(BlockFormat::Q6_K, 0, false);
+  }
+
+  void findsScalesThatAreNoNumbers() {
+    QFETCH(int, format);
+    QFETCH(int, at);
+    QFETCH(bool, is_scale);
+    const auto type = static_cast<BlockFormat>(format);
+    const BlockLayout& layout = block_layout(type);
+    std::vector<std::byte> blocks(static_cast<std::size_t>(3 * layout.bytes));
+    QVERIFY(has_finite_scales(type, blocks.data(), 3 * layout.elements));
+    for (const int high : {0x7C, 0xFC, 0x7E}) {  // infinities, NaN
+      blocks[static_cast<std::size_t>(2 * layout.bytes + at + 1)] = static_cast<std::byte>(high);
+      QCOMPARE(has_finite_scales(type, blocks.data(), 3 * layout.elements), !is_scale);
+      QVERIFY(has_finite_scales(type, blocks.data(), 2 * layout.elements));
+    }
+  }
+
   void putsPairedRowsHalfAHeadApart() {
     BlockRows rows{BlockFormat::F32, 16, 1, nullptr, 8};
     const int stored[] = {0, 2, 4, 6, 1, 3, 5, 7};  // the inverse of models.md A.5
