@@ -71,6 +71,9 @@ void RunOptions::addTo(CLI::App& command, int completions) {
   number("--max-tokens", settings.max_new_tokens, "Longest completion, in tokens")->check(kAboveZero);
   number("--batch", settings.batch, "Completions decoded together; 0 is all")->check(kAtLeastZero);
   number("--threads", settings.threads, "Threads; 0 is all of the machine's")->check(kAtLeastZero);
+  number("--prompt", settings.prompt, "How a problem is put: as the model's files say, or in a usual form")
+      ->check(CLI::IsMember(prompt_names()));
+  number("--prompt-date", settings.prompt_date, "The date that Llama-3's chat template names");
   number("--weights", settings.weights, "Type of the packed weights")->check(CLI::IsMember({"f32", "bf16"}));
   command.add_option("--time-budget", settings.time_budget_s, "Seconds of decoding for each problem")
       ->check(kAboveZero);

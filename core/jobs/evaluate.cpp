@@ -143,6 +143,8 @@ std::string differences(const RunSettings& there, const RunSettings& asked) {
   compare("mode", there.mode, asked.mode);
   compare("weights", there.weights, asked.weights);
   compare("threads", there.threads, asked.threads);
+  compare("prompt", there.prompt, asked.prompt);
+  compare("prompt's date", there.prompt_date, asked.prompt_date);
   return fmt::format("{}", fmt::join(found, "; "));
 }
 
@@ -193,6 +195,7 @@ class Evaluation {
       return invalid(fmt::format("{} threads were asked for, at least 1 is needed", settings_.threads));
     if (settings_.mode != "take turns" && settings_.mode != "together")
       return invalid(fmt::format("the mode is '{}', it is 'take turns' or 'together'", settings_.mode));
+    TANDEM_RETURN_IF_ERROR(choose_prompt({}, settings_.prompt));
     const auto count = static_cast<std::int64_t>(request_.set.problems.size());
     if (count == 0) return invalid(fmt::format("the problem set '{}' is empty", request_.set.name));
     for (const std::int64_t index : request_.problems)
@@ -280,7 +283,9 @@ class Evaluation {
     TANDEM_RETURN_IF_ERROR(session_.clear_problem(side.run_id, problem.id));
     observer_.on_problem(side.index, problem.problem, side.run_id, problem.id);
 
-    GenerationRequest request = make_request(*side.model, side.model->prompt(), problem.problem.question);
+    TANDEM_TRY(const PromptFormat prompt,
+               choose_prompt(side.model->prompt(), settings_.prompt, settings_.prompt_date));
+    GenerationRequest request = make_request(*side.model, prompt, problem.problem.question);
     request.completions = settings_.completions;
     request.batch = settings_.batch;
     request.sampling = settings_.sampling;

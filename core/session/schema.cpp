@@ -34,6 +34,7 @@ CREATE TABLE run(
   time_budget_s REAL,
   seed INTEGER NOT NULL,  -- 64 bits, unsigned, stored as signed
   mode TEXT NOT NULL, weights TEXT NOT NULL, threads INTEGER NOT NULL,
+  prompt TEXT NOT NULL, prompt_date TEXT NOT NULL,
   device TEXT NOT NULL, version TEXT NOT NULL, grader TEXT NOT NULL, started_utc TEXT NOT NULL,
   finished INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE completion(
@@ -176,6 +177,22 @@ Result<std::unique_ptr<sqlite::Database>> open_session_database(const std::strin
                  path + " is not a Tandem session: it is another program's SQLite database"};
   TANDEM_RETURN_IF_ERROR(check_pages(*database, has_journal));
   return database;
+}
+
+Result<std::string> prompt_columns(sqlite::Database& database, std::string_view schema) {
+  TANDEM_TRY(const std::int64_t found,
+             database.query_integer("SELECT count(*) FROM pragma_table_info('run', ?) WHERE name = 'prompt'",
+                                    schema));
+  return found > 0 ? std::string("prompt, prompt_date") : fmt::format("'model', '{}'", kTemplateDate);
+}
+
+Status add_prompt_columns(sqlite::Database& database) {
+  TANDEM_TRY(const std::string columns, prompt_columns(database, "main"));
+  if (columns == "prompt, prompt_date") return {};
+  TANDEM_RETURN_IF_ERROR(database.execute("ALTER TABLE run ADD COLUMN prompt TEXT NOT NULL DEFAULT 'model'"));
+  return database.execute(
+      fmt::format("ALTER TABLE run ADD COLUMN prompt_date TEXT NOT NULL DEFAULT '{}'", kTemplateDate)
+          .c_str());
 }
 
 Status refuse_newer_schema(sqlite::Database& database) {

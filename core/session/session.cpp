@@ -147,6 +147,7 @@ Result<std::shared_ptr<Session>> Session::open(const std::string& path, bool rea
   if (!read_only) TANDEM_RETURN_IF_ERROR(refuse_newer_schema(*database));
   if (!read_only) TANDEM_RETURN_IF_ERROR(database->execute(kWriterSettings));
   if (!read_only) TANDEM_RETURN_IF_ERROR(migrate_schema(*database));
+  if (!read_only) TANDEM_RETURN_IF_ERROR(add_prompt_columns(*database));
   return std::shared_ptr<Session>(new Session(std::make_unique<State>(std::move(database), read_only)));
 }
 

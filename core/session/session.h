@@ -55,6 +55,8 @@ struct RunSettings {
   std::string mode = "take turns";  // or "together": shared device, not a measurement
   std::string weights = "f32";      // packed weight type
   int threads = 0;
+  std::string prompt = "model";             // one of prompt_names()
+  std::string prompt_date = kTemplateDate;  // for chat templates that name one
   bool operator==(const RunSettings&) const = default;
 };
 

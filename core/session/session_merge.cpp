@@ -10,7 +10,8 @@ namespace {
 using sqlite::Database;
 using sqlite::Row;
 
-/// Runs are the same when all of these are; the condition joins run s of the input with run r of the output.
+/// Runs are the same when all of these are, and their prompts; the condition joins run s of the input with
+/// run r of the output.
 constexpr const char* kSameSettings =
     "(s.temperature, s.top_k, s.top_p, s.completions, s.batch, s.max_new_tokens, s.seed, s.mode, s.weights, "
     "s.threads, s.grader) = (r.temperature, r.top_k, r.top_p, r.completions, r.batch, r.max_new_tokens, "
@@ -105,22 +106,24 @@ Status refuse_if_any(Database& database, const std::string& sql, const std::stri
 
 /// Maps the input's runs to the output's, adding those of models that the output has no run of.
 Status copy_runs(Database& database, const std::string& input) {
+  TANDEM_TRY(const std::string prompt, prompt_columns(database, "input"));
   TANDEM_RETURN_IF_ERROR(
       database.execute("CREATE TEMP TABLE known AS SELECT DISTINCT model_id FROM main.run; "
                        "CREATE TEMP TABLE run_map(old INTEGER PRIMARY KEY, new INTEGER)"));
-  const std::string insert_new =
+  TANDEM_RETURN_IF_ERROR(database.run(fmt::format(
       "INSERT INTO run(model_id, temperature, top_k, top_p, completions, batch, max_new_tokens, "
-      "time_budget_s, seed, "
-      "mode, weights, threads, device, version, grader, started_utc, finished) "
+      "time_budget_s, seed, mode, weights, threads, device, version, grader, started_utc, finished, prompt, "
+      "prompt_date) "
       "SELECT m.new, temperature, top_k, top_p, completions, batch, max_new_tokens, time_budget_s, seed, "
-      "mode, weights, threads, device, version, grader, started_utc, finished "
+      "mode, weights, threads, device, version, grader, started_utc, finished, {} "
       "FROM input.run JOIN model_map m ON model_id = m.old WHERE m.new NOT IN (SELECT model_id FROM known) "
-      "ORDER BY id";
-  TANDEM_RETURN_IF_ERROR(database.run(insert_new));
+      "ORDER BY id",
+      prompt)));
   TANDEM_RETURN_IF_ERROR(database.run(fmt::format(
       "INSERT INTO run_map SELECT s.id, min(r.id) FROM input.run s JOIN model_map m ON s.model_id = m.old "
-      "JOIN main.run r ON r.model_id = m.new AND {} GROUP BY s.id",
-      kSameSettings)));
+      "JOIN main.run r ON r.model_id = m.new AND {} AND (r.prompt, r.prompt_date) = "
+      "(SELECT {} FROM input.run WHERE id = s.id) GROUP BY s.id",
+      kSameSettings, prompt)));
   TANDEM_RETURN_IF_ERROR(
       refuse_if_any(database,
                     "SELECT m.name FROM input.run s JOIN input.model m ON s.model_id = m.id "

@@ -1,6 +1,9 @@
 #include <limits>
 
+#include <fmt/format.h>
+
 #include "core/session/half_cells.h"
+#include "core/session/schema.h"
 #include "core/session/session.h"
 #include "core/session/session_state.h"
 
@@ -64,6 +67,8 @@ SessionRun run_of(const Row& row) {
   run.grader = row.text(15);
   run.started_utc = row.text(16);
   run.finished = row.integer(17) != 0;
+  settings.prompt = row.text(18);
+  settings.prompt_date = row.text(19);
   return run;
 }
 
@@ -125,11 +130,14 @@ Result<std::vector<SessionProblem>> Session::problems() const {
 }
 
 Result<std::vector<SessionRun>> Session::runs() const {
-  return state_->read([](Database& database) {
+  return state_->read([](Database& database) -> Result<std::vector<SessionRun>> {
+    TANDEM_TRY(const std::string prompt, prompt_columns(database, "main"));
     return collect<SessionRun>(
         database,
-        "SELECT id, model_id, temperature, top_k, top_p, completions, batch, max_new_tokens, time_budget_s, "
-        "seed, mode, weights, threads, device, version, grader, started_utc, finished FROM run ORDER BY id",
+        fmt::format("SELECT id, model_id, temperature, top_k, top_p, completions, batch, max_new_tokens, "
+                    "time_budget_s, seed, mode, weights, threads, device, version, grader, started_utc, "
+                    "finished, {} FROM run ORDER BY id",
+                    prompt),
         run_of);
   });
 }

@@ -67,15 +67,15 @@ Result<std::int64_t> Session::add_problem(const ProblemSet& set, const Problem& 
 Result<std::int64_t> Session::add_run(std::int64_t model_id, const RunSettings& settings,
                                       const std::string& device) {
   return state_->write([&](sqlite::Database& database) -> Result<std::int64_t> {
-    TANDEM_RETURN_IF_ERROR(
-        database.run("INSERT INTO run(model_id, temperature, top_k, top_p, completions, batch, "
-                     "max_new_tokens, time_budget_s, "
-                     "seed, mode, weights, threads, device, version, grader, started_utc) "
-                     "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                     model_id, settings.sampling.temperature, settings.sampling.top_k,
-                     settings.sampling.top_p, settings.completions, settings.batch, settings.max_new_tokens,
-                     settings.time_budget_s, settings.seed, settings.mode, settings.weights, settings.threads,
-                     device, tandem_version(), kGraderVersion, utc_now()));
+    TANDEM_RETURN_IF_ERROR(database.run(
+        "INSERT INTO run(model_id, temperature, top_k, top_p, completions, batch, "
+        "max_new_tokens, time_budget_s, "
+        "seed, mode, weights, threads, prompt, prompt_date, device, version, grader, started_utc) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        model_id, settings.sampling.temperature, settings.sampling.top_k, settings.sampling.top_p,
+        settings.completions, settings.batch, settings.max_new_tokens, settings.time_budget_s, settings.seed,
+        settings.mode, settings.weights, settings.threads, settings.prompt, settings.prompt_date, device,
+        tandem_version(), kGraderVersion, utc_now()));
     return database.last_insert_id();
   });
 }

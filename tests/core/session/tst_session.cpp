@@ -365,6 +365,37 @@ class TestSession : public QObject {
     REQUIRE_OK(session);
     check_rows_of_a_run(**session);
   }
+
+  void a_session_without_prompts_has_the_default_ones() {
+    {
+      const auto session = Session::create(path("older.tandem"));
+      REQUIRE_OK(session);
+      fill(**session);
+    }
+    sqlite3* connection = nullptr;
+    QCOMPARE(sqlite3_open(path("older.tandem").c_str(), &connection), SQLITE_OK);
+    QCOMPARE(sqlite3_exec(connection,
+                          "ALTER TABLE run DROP COLUMN prompt; ALTER TABLE run DROP COLUMN prompt_date",
+                          nullptr, nullptr, nullptr),
+             SQLITE_OK);
+    sqlite3_close(connection);
+
+    const std::string inputs[] = {path("older.tandem")};
+    REQUIRE_OK(merge_sessions(inputs, path("merged.tandem")));
+    for (const char* name : {"merged.tandem", "older.tandem"}) {
+      for (const bool read_only : {true, false}) {  // opened to write, the file gets the columns
+        const auto session = Session::open(path(name), read_only);
+        REQUIRE_OK(session);
+        QCOMPARE((*session)->runs()->front().settings.prompt, "model");
+        QCOMPARE((*session)->runs()->front().settings.prompt_date, kTemplateDate);
+        check_rows_of_a_run(**session);
+      }
+    }
+    RunSettings settings;
+    settings.prompt = "gsm8k";
+    QVERIFY((*Session::open(path("older.tandem")))->add_run(1, settings, "device").ok());
+    QCOMPARE((*Session::open(path("older.tandem"), true))->runs()->back().settings.prompt, "gsm8k");
+  }
 };
 
 QTEST_GUILESS_MAIN(TestSession)
