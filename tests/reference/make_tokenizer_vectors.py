@@ -4,7 +4,8 @@
 
 llama3.json   byte-level BPE of about 1,000 tokens with Llama-3's pre-tokenizer, ignore_merges, merges as pairs, BOS template
 smollm.json   the same merges with SmolLM2's pre-tokenizer (Digits, ByteLevel with its own expression), merges as strings
-vectors.json  strings, and for each file their ids: {"strings": [...], "llama3": [[...], ...], "smollm": [[...], ...]}
+strings.json  2,000 strings: all planes of Unicode, whitespace runs, digits, code, special tokens
+llama3_ids.json, smollm_ids.json  their ids, with each of the two
 words.json    strings and ids of the word-level tokenizer of resources/models/seed-teacher
 """
 import json
@@ -42,16 +43,18 @@ def make_strings():
                "tool_call[1]tool_call", " tool_call"]
     strings += CODE + WORDS + SPACES
     strings += [" " * n + "x" for n in range(1, 20)] + ["\n" * n for n in range(2, 9)] + ["7" * n for n in range(1, 14)]
-    for plane in (0, 1, 2, 3, 14, 15, 16):
-        for _ in range(20):
-            strings.append("".join(assigned(plane, rng) for _ in range(rng.randrange(1, 12))))
-    for _ in range(120):
-        parts = [rng.choice(rng.choice([WORDS, SPACES, SPACES, CODE, SPECIAL])) for _ in range(rng.randrange(2, 9))]
+    for plane in (0, 0, 0, 1, 1, 2, 3, 14, 15, 16):
+        for _ in range(40):
+            strings.append("".join(assigned(plane, rng) for _ in range(rng.randrange(1, 7))))
+    for _ in range(400):
+        parts = [rng.choice(rng.choice([WORDS, WORDS, SPACES, SPACES, SPECIAL])) for _ in range(rng.randrange(2, 9))]
         strings.append("".join(parts))
-    for _ in range(120):
-        strings.append(" ".join(rng.choice(WORDS) for _ in range(rng.randrange(2, 9))))
     for _ in range(60):
-        strings.append("".join(rng.choice("ab'1 .\n\t\rÀ\u3000") for _ in range(rng.randrange(3, 30))))
+        strings.append("".join(rng.choice(rng.choice([WORDS, SPACES, CODE])) for _ in range(rng.randrange(2, 5))))
+    for _ in range(300):
+        strings.append(" ".join(rng.choice(WORDS) for _ in range(rng.randrange(2, 6))))
+    while len(strings) < 2000:
+        strings.append("".join(rng.choice("ab'1 .\n\t\rÀ\u3000") for _ in range(rng.randrange(3, 14))))
     return strings
 
 
@@ -96,16 +99,16 @@ def write(name, value):
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     strings = make_strings()
-    vectors = {"strings": strings}
+    write("strings.json", strings)
     files = {"llama3": llama3()}
     files["smollm"] = smollm(files["llama3"])
     for name, value in files.items():
         write(f"{name}.json", value)
         tokenizer = Tokenizer.from_str(json.dumps(value))
-        vectors[name] = [tokenizer.encode(text, add_special_tokens=False).ids for text in strings]
-        for text, ids in zip(strings, vectors[name]):
+        vectors = [tokenizer.encode(text, add_special_tokens=False).ids for text in strings]
+        for text, ids in zip(strings, vectors):
             assert tokenizer.decode(ids, skip_special_tokens=False) == text, text
-    write("vectors.json", vectors)
+        write(f"{name}_ids.json", vectors)
     words = Tokenizer.from_file(str(ROOT / "resources/models/seed-teacher/tokenizer.json"))
     texts = corpus()[:20] + strings[:200]
     write("words.json", {"strings": texts, "ids": [words.encode(text, add_special_tokens=False).ids for text in texts]})
