@@ -1,6 +1,9 @@
 // Finding, opening and naming models: bundled names, folders, files.
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -213,23 +216,42 @@ Result<TextSide> read_text_side(const ModelFiles& files, const LoadOptions& opti
   return text;
 }
 
-/// Adds up the bytes read for LoadOptions::progress; the files are read twice, for the weights and for their
-/// hash.
+/// Adds up the bytes read for LoadOptions::progress; the files are read twice, for the weights and, on a
+/// thread of its own, for their hash. add() is thread-safe; report() belongs to the loading thread.
 class LoadProgress {
  public:
   LoadProgress(const LoadOptions& options, std::int64_t file_bytes)
       : options_(options), total_(2 * file_bytes) {}
-  bool advance(std::int64_t bytes) {
+  /// False when the rest need not be read.
+  bool add(std::int64_t bytes) {
     done_ += bytes;
-    if (options_.progress) options_.progress(done_, total_);
-    return !options_.stop.stop_requested();
+    return !abandoned_ && !options_.stop.stop_requested();
   }
+  void report() const {
+    if (options_.progress) options_.progress(done_, total_);
+  }
+  void abandon() { abandoned_ = true; }
 
  private:
   const LoadOptions& options_;
-  std::int64_t done_ = 0;
+  std::atomic<std::int64_t> done_ = 0;
+  std::atomic<bool> abandoned_ = false;
   std::int64_t total_ = 0;
 };
+
+Result<std::unique_ptr<ModelWeights>> read_weights(const ModelFiles& files, const LoadOptions& options,
+                                                   LoadProgress& progress) {
+  Context context;
+  TensorSource source(*files.checkpoint, options.weights, context, [&progress](std::int64_t bytes) {
+    const bool go_on = progress.add(bytes);
+    progress.report();
+    return go_on;
+  });
+  auto weights = build_weights(files.config, source);
+  TANDEM_RETURN_IF_ERROR(source.finish());
+  if (files.checkpoint->gguf() != nullptr) weights->file = files.checkpoint;
+  return weights;
+}
 
 }  // namespace
 
@@ -250,22 +272,27 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path,
   TANDEM_TRY(ModelFiles files, open_files(name_or_path, options));
   const MemoryPlan plan = plan_memory(files.info, {});
   TANDEM_RETURN_IF_ERROR(check_load(files.info, plan, available_memory()));
-  TANDEM_TRY(TextSide text, read_text_side(files, options));
   LoadProgress progress(options, files.checkpoint->file_bytes());
-  const auto advance = [&progress](std::int64_t bytes) { return progress.advance(bytes); };
-  Context context;
-  TensorSource source(*files.checkpoint, options.weights, context, advance);
-  auto weights = build_weights(files.config, source);
-  TANDEM_RETURN_IF_ERROR(source.finish());
-  if (files.checkpoint->gguf() != nullptr) weights->file = files.checkpoint;
+  auto hash = std::async(std::launch::async, [&] {
+    return files.checkpoint->sha256([&progress](std::int64_t bytes) { return progress.add(bytes); });
+  });
+  auto text = read_text_side(files, options);
+  auto weights = text ? read_weights(files, options, progress) : text.error();
+  if (!weights) {
+    progress.abandon();
+    return weights.error();
+  }
+  constexpr auto kReportEvery = std::chrono::milliseconds(50);
+  while (hash.wait_for(kReportEvery) != std::future_status::ready) progress.report();
   ModelInfo info = std::move(files.info);
-  const std::int64_t packed = packed_bytes(*weights);
+  const std::int64_t packed = packed_bytes(**weights);
   info.memory_bytes += packed - info.weight_bytes;
   info.weight_bytes = packed;
-  info.eos_ids = std::move(text.eos_ids);
-  TANDEM_TRY(info.sha256, files.checkpoint->sha256(advance));
-  return std::shared_ptr<const Model>(std::make_shared<Model>(std::move(info), std::move(text.prompt),
-                                                              std::move(text.tokenizer), std::move(weights)));
+  info.eos_ids = std::move(text->eos_ids);
+  TANDEM_TRY(info.sha256, hash.get());
+  progress.report();
+  return std::shared_ptr<const Model>(std::make_shared<Model>(
+      std::move(info), std::move(text->prompt), std::move(text->tokenizer), *std::move(weights)));
 }
 
 }  // namespace tandem
