@@ -143,6 +143,14 @@ struct Checkpoint::State {
                                              shards[tensor.shard].name, tensor.entry.name,
                                              fmt::join(tensor.entry.shape, ", "), fmt::join(expected, ", "))};
   }
+  /// A weight as rows along its last extent.
+  BlockRows rows_of(const StoredTensor& tensor) const {
+    const std::vector<std::int64_t>& shape = tensor.entry.shape;
+    BlockRows rows{*tensor.format, 1, shape.empty() ? 1 : shape.back(),
+                   shards[tensor.shard].file.bytes().data() + tensor.entry.begin, tensor.paired_headdim};
+    for (std::size_t i = 0; i + 1 < shape.size(); ++i) rows.rows *= shape[i];
+    return rows;
+  }
   Status add_tensor(StoredTensor tensor, const std::string& file_name);
   void keep(std::string name, MappedFile file);
   Status add_shard(const fs::path& file);
@@ -293,15 +301,13 @@ Status Checkpoint::read_into(const std::string& name, TensorView to) const {
     return Error{ErrorCode::Unsupported,
                  fmt::format("{}: tensor '{}' has dtype {}, weights are read from F32, BF16 and F16",
                              shard.name, name, entry.dtype)};
-  const std::int64_t columns = expected.empty() ? 1 : expected.back();
-  const BlockRows stored{*found->second.format, columns == 0 ? 0 : to.elements() / columns, columns,
-                         shard.file.bytes().data() + entry.begin, found->second.paired_headdim};
+  const BlockRows stored = state_->rows_of(found->second);
   for (std::int64_t i = 0; i < stored.rows; ++i) {
     if (to.dtype() == DType::BF16)
-      std::memcpy(static_cast<BFloat16*>(to.data()) + i * columns, stored.row(i),
+      std::memcpy(static_cast<BFloat16*>(to.data()) + i * stored.columns, stored.row(i),
                   static_cast<std::size_t>(stored.row_bytes()));
     else
-      dequantize(stored.format, stored.row(i), columns, to.f32() + i * columns);
+      dequantize(stored.format, stored.row(i), stored.columns, to.f32() + i * stored.columns);
   }
   shard.file.release(entry.begin, entry.end);
   if (const NonFinite bad = find_non_finite(to); bad.count > 0)
