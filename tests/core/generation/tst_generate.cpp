@@ -19,7 +19,7 @@ const std::string kQuestion =
     "Ava has 12 apples. Ben gives Ava 3 bags with 4 apples each. How many apples does Ava have now?";
 
 GenerationRequest request_for(const Model& model, int completions) {
-  GenerationRequest request = make_request(model, kQuestion);
+  GenerationRequest request = make_request(model, model.prompt(), kQuestion);
   request.completions = completions;
   request.max_new_tokens = 120;
   request.seed = 7;
