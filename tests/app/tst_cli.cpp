@@ -149,7 +149,8 @@ class TestCli : public QObject {
   void info() {
     Outcome outcome = cli({"info"});
     EXPECT_SUCCESS(outcome);
-    QCOMPARE(outcome.out, QString("seed-teacher\nseed-llamba\nseed-hybrid\n"));
+    QVERIFY(outcome.out.startsWith("pocket-teacher\npocket-llamba\npocket-hybrid\n"));
+    QVERIFY(outcome.out.contains("seed-teacher\nseed-llamba\nseed-hybrid\n"));
     outcome = cli({"info", "seed-hybrid"});
     EXPECT_SUCCESS(outcome);
     QVERIFY2(outcome.out.contains("layers 1, 4 attention"), qPrintable(outcome.out));
