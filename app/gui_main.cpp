@@ -66,10 +66,10 @@ class CommandLine {
     m_options.screenshot = m_parser.value(m_screenshot);
     if (m_parser.isSet(m_teacher)) m_options.teacher = m_parser.value(m_teacher);
     if (m_parser.isSet(m_student)) m_options.student = m_parser.value(m_student);
-    const QStringList views{{}, "race", "matrices", "throughput", "coverage"};
+    const QStringList views{{}, "race", "matrices", "throughput", "coverage", "distil"};
     if (!views.contains(m_options.view)) {
-      return usage(
-          QStringLiteral("--view %1: wanted race, matrices, throughput or coverage").arg(m_options.view));
+      return usage(QStringLiteral("--view %1: wanted race, matrices, throughput, coverage or distil")
+                       .arg(m_options.view));
     }
     if (m_parser.isSet(m_theme)) {
       const qsizetype mode = QStringList{"auto", "light", "dark"}.indexOf(m_parser.value(m_theme));
@@ -115,7 +115,8 @@ class CommandLine {
 
   Options& m_options;
   QCommandLineParser m_parser;
-  const QCommandLineOption m_view{"view", "Show this view first.", "race|matrices|throughput|coverage"};
+  const QCommandLineOption m_view{"view", "Show this view first.",
+                                  "race|matrices|throughput|coverage|distil"};
   const QCommandLineOption m_theme{"theme", "Colours.", "auto|light|dark"};
   const QCommandLineOption m_screenshot{"screenshot", "Write a picture of the window and exit.", "file"};
   const QCommandLineOption m_size{"size", "Size of the window in points.", "WxH"};

@@ -12,6 +12,7 @@
 #include "ui/file_kind.h"
 #include "ui/theme.h"
 #include "ui/views/coverage_view.h"
+#include "ui/views/distil_view.h"
 #include "ui/views/matrices_view.h"
 #include "ui/views/race_view.h"
 #include "ui/views/throughput_view.h"
@@ -67,9 +68,18 @@ MainWindow::MainWindow(Workspace& workspace, QWidget* parent)
 /// The one list of views. Their order is the order of the rail and of Ctrl+1 and so on.
 void MainWindow::addViews() {
   addView(new RaceView(m_workspace, this), QStringLiteral("race"));
-  addView(new MatricesView(m_workspace, this), QStringLiteral("matrices"));
+  auto* matrices = new MatricesView(m_workspace, this);
+  addView(matrices, QStringLiteral("matrices"));
   addView(new ThroughputView(m_workspace, this), QStringLiteral("throughput"));
   addView(new CoverageView(m_workspace, this), QStringLiteral("coverage"));
+  auto* distil = new DistilView(m_workspace, this);
+  addView(distil, QStringLiteral("distil"));
+  connect(distil, &DistilView::matricesWanted, this,
+          [this, matrices](const std::shared_ptr<tandem::Session>& session, std::int64_t training,
+                           std::int64_t snapshot) {
+            matrices->showTraining(session, training, snapshot);
+            showView(QStringLiteral("matrices"));
+          });
 }
 
 void MainWindow::addView(View* view, const QString& name) {
@@ -126,6 +136,7 @@ void MainWindow::connectWorkspace() {
   connect(&m_workspace, &Workspace::notified, this,
           [this](const QString& sentence) { m_message->tell(MessageBar::Kind::Information, sentence); });
   connect(&m_workspace, &Workspace::interrupted, this, &MainWindow::offerInterrupted);
+  connect(&m_workspace, &Workspace::trainingToResume, this, [this] { showView(QStringLiteral("distil")); });
 }
 
 QStringList MainWindow::viewNames() const {

@@ -22,7 +22,8 @@ class MainWindow : public QMainWindow {
  public:
   explicit MainWindow(Workspace& workspace, QWidget* parent = nullptr);
 
-  /// Names of the views in the order of the rail: "race", "matrices", "throughput", "coverage".
+  /// Names of the views in the order of the rail: "race", "matrices", "throughput", "coverage",
+  /// "distil".
   QStringList viewNames() const;
   View* currentView() const;
   /// False when there is no such view.

@@ -3,23 +3,10 @@
 #include <exception>
 #include <utility>
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include "ui/session_files.h"
+#include "ui/thread_priority.h"
 
 namespace tandem::ui {
-namespace {
-
-/// Decoding yields the core to the window: threads started from here inherit the priority (Linux keeps it per
-/// thread).
-void lowerPriority() {
-  constexpr int kNice = 5;
-  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
-}
-
-}  // namespace
-
 RunJob::RunJob(std::vector<tandem::EvaluateRequest> requests, SessionSource source, std::string verifier)
     : m_requests(std::move(requests)),
       m_source(std::move(source)),

@@ -10,21 +10,23 @@
 namespace tandem::ui {
 namespace {
 
-QDir sessionFolder() {
-  const QString data = QStandardPaths::writableLocation(QStandardPaths::AppDataLocation);
-  QDir folder(data + QStringLiteral("/sessions"));
+/// A folder of the application's data, made if absent.
+QDir dataFolder(const QString& name) {
+  QDir folder(QStandardPaths::writableLocation(QStandardPaths::AppDataLocation) + QLatin1Char('/') + name);
   folder.mkpath(QStringLiteral("."));
   return folder;
 }
 
-/// A free name, by date and time.
-QString newSessionPath() {
-  const QDir folder = sessionFolder();
-  const QString stem = QDateTime::currentDateTime().toString(QStringLiteral("yyyy-MM-dd HH.mm.ss"));
-  QString path = folder.filePath(stem + QStringLiteral(".tandem"));
-  for (int copy = 2; QFile::exists(path); ++copy) {
-    path = folder.filePath(QStringLiteral("%1 (%2).tandem").arg(stem).arg(copy));
-  }
+QDir sessionFolder() {
+  return dataFolder(QStringLiteral("sessions"));
+}
+
+/// A path in `folder` that is free: the stem with date and time, counted where that is not enough.
+QString freePath(const QDir& folder, const QString& before, const QString& suffix) {
+  const QString stem = before + QDateTime::currentDateTime().toString(QStringLiteral("yyyy-MM-dd HH.mm.ss"));
+  QString path = folder.filePath(stem + suffix);
+  for (int copy = 2; QFile::exists(path); ++copy)
+    path = folder.filePath(QStringLiteral("%1 (%2)%3").arg(stem).arg(copy).arg(suffix));
   return path;
 }
 
@@ -70,6 +72,7 @@ tandem::Result<OpenedSession> readRows(std::shared_ptr<tandem::Session> session)
 
 /// Whether `requests` may go to the session: same models, same settings, something left to do.
 tandem::Result<bool> fits(const OpenedSession& stored, const std::vector<tandem::EvaluateRequest>& requests) {
+  if (stored.models.empty() && stored.runs.empty()) return true;  // it holds a training alone
   for (const tandem::EvaluateRequest& request : requests) {
     const bool sameModels = stored.models.size() == request.models.size() &&
                             std::all_of(request.models.begin(), request.models.end(), [&](const auto& model) {
@@ -103,7 +106,15 @@ tandem::Result<std::shared_ptr<tandem::Session>> sessionFor(
     TANDEM_TRY(const bool good, fits(stored, requests));
     if (good) return current;
   }
-  return tandem::Session::create(newSessionPath().toStdString());
+  return newSession();
+}
+
+tandem::Result<std::shared_ptr<tandem::Session>> newSession() {
+  return tandem::Session::create(freePath(sessionFolder(), {}, QStringLiteral(".tandem")).toStdString());
+}
+
+QString newTrainingFolder(const QString& recipe) {
+  return freePath(dataFolder(QStringLiteral("trainings")), recipe + QLatin1Char(' '), {});
 }
 
 std::unique_ptr<QLockFile> markRecording(const QString& sessionPath) {

@@ -31,6 +31,12 @@ tandem::Result<OpenedSession> readSession(const QString& path);
 tandem::Result<std::shared_ptr<tandem::Session>> sessionFor(
     const std::shared_ptr<tandem::Session>& current, const std::vector<tandem::EvaluateRequest>& requests);
 
+/// A new session in the application's data folder.
+tandem::Result<std::shared_ptr<tandem::Session>> newSession();
+
+/// A folder that does not exist yet, for a training run of that recipe, in the application's data folder.
+QString newTrainingFolder(const QString& recipe);
+
 /// The newest sessions of the application's data folder, newest first. A folder listing: quick enough for a
 /// menu.
 QStringList recordedSessions(int limit);

@@ -79,6 +79,7 @@ struct Workspace::Private {
   std::vector<std::string> origins;  // per problem, the name of the set it came from
   tandem::RunSettings settings;
   std::shared_ptr<tandem::Session> session;
+  QString occupied;  // why no run starts
   bool replay = false;
   int loading = 0;
   std::shared_ptr<LoadState> loadState;  // of the newest load
@@ -258,6 +259,18 @@ void Workspace::stop() {
   if (d->job) d->job->stop();
 }
 
+void Workspace::keepSession(std::shared_ptr<tandem::Session> session) {
+  if (d->session) return;
+  ++d->sessionGeneration;  // an opening that is under way comes too late
+  d->session = std::move(session);
+  emit sessionChanged();
+  emit stateChanged();
+}
+
+void Workspace::setOccupied(const QString& sentence) {
+  d->occupied = sentence;
+}
+
 /// A load that is under way is given up for a newer one.
 void Workspace::Private::load(LoadRequest request, LoadDone whenDone) {
   const quint64 generation = ++modelsGeneration;
@@ -399,6 +412,7 @@ void Workspace::Private::findModelsOf(const std::vector<tandem::SessionModel>& w
 
 /// Everything the opened session has: the run skips what is complete there.
 void Workspace::Private::resumeRun() {
+  if (runIds[0] < 0 && runIds[1] < 0) return void(emit q->trainingToResume());
   if (!q->model(Side::Teacher) || !q->model(Side::Student)) {
     return void(emit q->failed(tr("The run cannot go on: its models are not where they were recorded")));
   }
@@ -432,6 +446,7 @@ std::vector<tandem::EvaluateRequest> Workspace::Private::requests(
 void Workspace::Private::start(const std::vector<std::int64_t>& positions, SessionChoice choose,
                                const std::string& verifier) {
   if (job) return;
+  if (!occupied.isEmpty()) return void(emit q->failed(occupied));
   if (!models[0] || !models[1]) return void(emit q->failed(tr("Open two models before a run")));
   auto asked = requests(positions);
   if (asked.empty()) return void(emit q->failed(tr("Choose a problem before a run")));

@@ -63,6 +63,10 @@ class Workspace : public QObject {
   /// `verifier`: a bundled name or a folder; empty: completions get no scores.
   void startRun(const std::vector<std::int64_t>& problemIndices, const std::string& verifier = {});
   void stop();  // the run, and a model being loaded
+  /// Something that is being recorded elsewhere becomes the window's session, unless it has one.
+  void keepSession(std::shared_ptr<tandem::Session> session);
+  /// While not empty, no run starts: this sentence says why.
+  void setOccupied(const QString& sentence);
 
  signals:
   void stateChanged();
@@ -79,6 +83,7 @@ class Workspace : public QObject {
   void notified(const QString& sentence);  // what went well: "Saved …"
   void loadProgress(const QString& what, int percent);
   void interrupted(const QString& path);
+  void trainingToResume();  // the session opened to go on holds no run of two models but a training
 
  private:
   struct Private;

@@ -131,6 +131,12 @@ bool MatrixSet::pairsOneToOne(int layer) const {
   return teacher().heads(layer) == student().heads(layer);
 }
 
+bool MatrixSet::knowsSkip() const {
+  const auto& layers = student().capture().layers;
+  return std::any_of(layers.begin(), layers.end(),
+                     [](const LayerMatrices& layer) { return !layer.skip.empty(); });
+}
+
 bool MatrixSet::contains(const HeadPair& pair) const {
   return !teacher().matrix(pair.layer, pair.teacher).empty() ||
          !student().matrix(pair.layer, pair.student).empty();

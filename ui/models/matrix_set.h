@@ -69,6 +69,8 @@ struct MatrixSet {
   /// Student heads and teacher heads of a layer can be laid side by side one to one.
   bool pairsOneToOne(int layer) const;
   bool contains(const HeadPair& pair) const;
+  /// Whether D is known of the student's recurrent layers.
+  bool knowsSkip() const;
 };
 
 using MatrixSetPtr = std::shared_ptr<const MatrixSet>;

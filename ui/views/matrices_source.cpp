@@ -50,6 +50,28 @@ MatrixSide sideOf(const Model& model, Capture capture) {
           std::move(capture)};
 }
 
+/// The matrices captured of the two models. Errors: those of the session.
+Result<std::vector<MatrixSetPtr>> capturedSets(const Session& session, const QString& teacher,
+                                               const QString& student, const Tokenizer* tokenizer) {
+  TANDEM_TRY(const auto models, session.models());
+  const auto named = [&](const QString& name) -> const SessionModel* {
+    const auto found = std::find_if(models.begin(), models.end(),
+                                    [&](const SessionModel& m) { return m.name == name.toStdString(); });
+    return found == models.end() ? nullptr : &*found;
+  };
+  const SessionModel* teacherModel = named(teacher);
+  const SessionModel* studentModel = named(student);
+  if (teacherModel == nullptr || studentModel == nullptr) return std::vector<MatrixSetPtr>();
+  TANDEM_TRY(auto teacherRows, session.matrices(teacherModel->id));
+  TANDEM_TRY(auto studentRows, session.matrices(studentModel->id));
+  const auto tokenName = [tokenizer](std::int32_t id) {
+    return tokenizer != nullptr ? visibleToken(QString::fromStdString(tokenizer->piece(id)))
+                                : QStringLiteral("#%1").arg(id);
+  };
+  return recordedSets(*teacherModel, std::move(teacherRows), *studentModel, std::move(studentRows),
+                      tokenName);
+}
+
 }  // namespace
 
 Result<CaptureText> completionText(const Session& session, std::int64_t runId, std::int64_t problemId,
@@ -134,29 +156,21 @@ QString storeMatrices(Session& session, const ModelInfo& teacher, const ModelInf
   return flushed ? QString() : sentence(flushed.error());
 }
 
-RecordedMatrices readRecordedMatrices(const Session& session, const QString& teacher, const QString& student,
-                                      const Tokenizer* tokenizer) {
-  const auto models = session.models();
-  if (!models) return {{}, sentence(models.error())};
-  const auto named = [&](const QString& name) -> const SessionModel* {
-    const auto found = std::find_if(models->begin(), models->end(),
-                                    [&](const SessionModel& m) { return m.name == name.toStdString(); });
-    return found == models->end() ? nullptr : &*found;
-  };
-  const SessionModel* teacherModel = named(teacher);
-  const SessionModel* studentModel = named(student);
-  if (teacherModel == nullptr || studentModel == nullptr) return {};
-  auto teacherRows = session.matrices(teacherModel->id);
-  if (!teacherRows) return {{}, sentence(teacherRows.error())};
-  auto studentRows = session.matrices(studentModel->id);
-  if (!studentRows) return {{}, sentence(studentRows.error())};
-  const auto tokenName = [tokenizer](std::int32_t id) {
-    return tokenizer != nullptr ? visibleToken(QString::fromStdString(tokenizer->piece(id)))
-                                : QStringLiteral("#%1").arg(id);
-  };
-  return {
-      recordedSets(*teacherModel, *std::move(teacherRows), *studentModel, *std::move(studentRows), tokenName),
-      {}};
+RecordedMatrices readRecordedMatrices(std::shared_ptr<const Session> session, const QString& teacher,
+                                      const QString& student, const Tokenizer* tokenizer) {
+  RecordedMatrices recorded;
+  recorded.session = std::move(session);
+  auto sets = capturedSets(*recorded.session, teacher, student, tokenizer);
+  if (sets)
+    recorded.sets = *std::move(sets);
+  else
+    recorded.error = sentence(sets.error());
+  auto trainings = scrubbableRuns(*recorded.session);
+  if (trainings)
+    recorded.trainings = *std::move(trainings);
+  else
+    recorded.error = sentence(trainings.error());
+  return recorded;
 }
 
 }  // namespace tandem::ui

@@ -9,6 +9,7 @@
 
 #include "core/models/model.h"
 #include "ui/models/matrix_set.h"
+#include "ui/models/training_set.h"
 
 namespace tandem::ui {
 
@@ -54,11 +55,14 @@ QString storeMatrices(Session& session, const ModelInfo& teacher, const ModelInf
                       const MatrixSet& set);
 
 struct RecordedMatrices {
+  std::shared_ptr<const Session> session;
   std::vector<MatrixSetPtr> sets;
+  std::vector<ScrubbableRun> trainings;
   QString error;
 };
-/// What the session holds of these two models; `tokenizer` may be null, then tokens are named by their ids.
-RecordedMatrices readRecordedMatrices(const Session& session, const QString& teacher, const QString& student,
-                                      const Tokenizer* tokenizer);
+/// What the session holds of these two models, and its training runs; `tokenizer` may be null, then tokens
+/// are named by their ids.
+RecordedMatrices readRecordedMatrices(std::shared_ptr<const Session> session, const QString& teacher,
+                                      const QString& student, const Tokenizer* tokenizer);
 
 }  // namespace tandem::ui

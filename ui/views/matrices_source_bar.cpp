@@ -97,17 +97,32 @@ void MatricesSourceBar::setTypedText(const QString& text) {
 }
 
 void MatricesSourceBar::setRecorded(const std::vector<MatrixSetPtr>& sets) {
-  const QSignalBlocker block(m_choice);
-  const bool wasRecorded = choice() == TextChoice::Recorded;
-  while (m_choice->itemData(m_choice->count() - 1).toInt() == static_cast<int>(TextChoice::Recorded))
-    m_choice->removeItem(m_choice->count() - 1);
-  for (std::size_t k = 0; k < sets.size(); ++k) {
-    const QString start = sets[k]->tokens.mid(0, kTitleTokens).join(QLatin1Char(' '));
-    m_choice->addItem(tr("Recorded: %1… (%2 tokens)").arg(start).arg(sets[k]->seqlen()),
-                      static_cast<int>(TextChoice::Recorded));
-    m_choice->setItemData(m_choice->count() - 1, static_cast<int>(k), kRecordedRole);
+  QStringList texts;
+  for (const MatrixSetPtr& set : sets) {
+    const QString start = set->tokens.mid(0, kTitleTokens).join(QLatin1Char(' '));
+    texts << tr("Recorded: %1… (%2 tokens)").arg(start).arg(set->seqlen());
   }
-  if (wasRecorded && choice() != TextChoice::Recorded) m_choice->setCurrentIndex(0);
+  replaceItems(TextChoice::Recorded, texts);
+}
+
+void MatricesSourceBar::setTrainings(const QStringList& names) {
+  QStringList texts;
+  for (const QString& name : names) texts << tr("Training: %1").arg(name);
+  replaceItems(TextChoice::Training, texts);
+}
+
+/// The items of that choice, numbered. One of them stays chosen as long as there is one of its number.
+void MatricesSourceBar::replaceItems(TextChoice kind, const QStringList& texts) {
+  const QSignalBlocker block(m_choice);
+  const int chosen = choice() == kind ? recordedIndex() : -1;
+  for (int item = m_choice->count() - 1; item >= 0; --item)
+    if (m_choice->itemData(item).toInt() == static_cast<int>(kind)) m_choice->removeItem(item);
+  for (int k = 0; k < texts.size(); ++k) {
+    m_choice->addItem(texts[k], static_cast<int>(kind));
+    m_choice->setItemData(m_choice->count() - 1, k, kRecordedRole);
+    if (k == chosen) m_choice->setCurrentIndex(m_choice->count() - 1);
+  }
+  if (chosen >= texts.size()) m_choice->setCurrentIndex(0);
   refresh();
 }
 

@@ -1,5 +1,5 @@
-// Chooses the text whose matrices are looked at: the problem with its solution, a completion, typed words, or
-// what the session recorded.
+// Chooses the text whose matrices are looked at: the problem with its solution, a completion, typed words,
+// what the session recorded, or a training run's probe text.
 #pragma once
 
 #include <vector>
@@ -16,7 +16,7 @@ class QToolButton;
 
 namespace tandem::ui {
 
-enum class TextChoice { Solution, TeacherCompletion, StudentCompletion, Typed, Recorded };
+enum class TextChoice { Solution, TeacherCompletion, StudentCompletion, Typed, Recorded, Training };
 
 class MatricesSourceBar : public QWidget {
   Q_OBJECT
@@ -24,12 +24,13 @@ class MatricesSourceBar : public QWidget {
   explicit MatricesSourceBar(QWidget* parent = nullptr);
 
   TextChoice choice() const;
-  /// Index into what setRecorded() was given; -1 unless choice() is Recorded.
+  /// Index into what setRecorded() or setTrainings() was given; -1 for other choices.
   int recordedIndex() const;
   void choose(TextChoice choice, int recorded = -1);
   QString typedText() const;
   void setTypedText(const QString& text);
   void setRecorded(const std::vector<MatrixSetPtr>& sets);
+  void setTrainings(const QStringList& names);
   /// What is chosen and what it costs, or why it cannot be captured.
   void setStatus(const QString& text);
   void setCapture(bool possible, bool running);
@@ -45,6 +46,7 @@ class MatricesSourceBar : public QWidget {
 
  private:
   void refresh();
+  void replaceItems(TextChoice choice, const QStringList& texts);
 
   QComboBox* m_choice;
   QLineEdit* m_text;

@@ -19,6 +19,7 @@
 #include "ui/views/matrices_source_bar.h"
 #include "ui/views/matrices_state_card.h"
 #include "ui/widgets/head_navigator.h"
+#include "ui/widgets/snapshot_slider.h"
 #include "ui/widgets/token_strip.h"
 
 namespace tandem::ui {
@@ -38,14 +39,8 @@ MatricesView::MatricesView(Workspace& workspace, QWidget* parent)
         m_source->setStore(!error.isEmpty(), error.isEmpty() ? tr("Kept in the session") : error);
         if (!error.isEmpty()) m_source->setStatus(error);
       }),
-      m_recordedTask([this](const RecordedMatrices& recorded) {
-        m_recorded = recorded.sets;
-        m_source->setRecorded(m_recorded);
-        if (!recorded.error.isEmpty()) m_error = recorded.error;
-        if (!m_set && !m_recorded.empty())
-          m_source->choose(TextChoice::Recorded, static_cast<int>(m_recorded.size()) - 1);
-        refreshSource();
-      }) {
+      m_recordedTask([this](const RecordedMatrices& recorded) { takeRecorded(recorded); }),
+      m_snapshotTask([this](const TrainingSet& read) { takeSnapshot(read); }) {
   buildLayout();
   connectWorkspace();
   connectBars();
@@ -60,6 +55,8 @@ MatricesView::~MatricesView() = default;
 
 void MatricesView::buildLayout() {
   m_source = new MatricesSourceBar(this);
+  m_scrubber = new SnapshotSlider(this);
+  m_scrubber->hide();
   m_strip = new TokenStrip(this);
   m_scale = new MatricesScaleBar(this);
   m_navigator = new HeadNavigator(&m_heads, this);
@@ -96,6 +93,7 @@ void MatricesView::buildLayout() {
   contentLayout->addWidget(m_strip);
   contentLayout->addWidget(m_scale);
   contentLayout->addWidget(splitter, 1);
+  contentLayout->addWidget(m_scrubber);
 
   m_stack = new QStackedWidget(this);
   m_stack->addWidget(m_card);
@@ -128,11 +126,8 @@ void MatricesView::connectWorkspace() {
 }
 
 void MatricesView::connectBars() {
-  connect(m_source, &MatricesSourceBar::choiceChanged, this, [this] {
-    if (m_source->choice() == TextChoice::Recorded)
-      showSet(m_recorded[static_cast<std::size_t>(m_source->recordedIndex())]);
-    refreshSource();
-  });
+  connect(m_source, &MatricesSourceBar::choiceChanged, this, &MatricesView::takeChoice);
+  connect(m_scrubber, &SnapshotSlider::chosen, this, &MatricesView::readSnapshot);
   connect(m_source, &MatricesSourceBar::typed, this, &MatricesView::refreshSource);
   connect(m_source, &MatricesSourceBar::captureRequested, this, &MatricesView::capture);
   connect(m_source, &MatricesSourceBar::cancelRequested, this, &MatricesView::cancelCapture);
@@ -222,6 +217,10 @@ void MatricesView::addCommands() {
   addCommand(QStringLiteral("cellUp"), tr("Previous query"), Qt::SHIFT | Qt::Key_Up, cell(-1, 0));
   addCommand(QStringLiteral("tokenBack"), tr("Key one token back"), Qt::Key_Comma, cell(0, -1));
   addCommand(QStringLiteral("tokenForward"), tr("Key one token on"), Qt::Key_Period, cell(0, 1));
+  addCommand(QStringLiteral("earlierSnapshot"), tr("Earlier training step"), Qt::Key_BracketLeft,
+             [this] { m_scrubber->stepBy(-1); });
+  addCommand(QStringLiteral("laterSnapshot"), tr("Later training step"), Qt::Key_BracketRight,
+             [this] { m_scrubber->stepBy(1); });
   addCommand(QStringLiteral("cycleScale"), tr("Next scale mode"), Qt::Key_M,
              [this] { m_scale->cycleMode(); });
   addCommand(QStringLiteral("toggleDecomposition"), tr("Decay and content"), Qt::Key_D,
@@ -258,7 +257,7 @@ QList<Plot*> MatricesView::plots() const {
 
 bool MatricesView::settled() const {
   return m_set != nullptr && m_board->settled() && !m_captureTask.running() && !m_overviewTask.running() &&
-         !m_recordedTask.running();
+         !m_recordedTask.running() && !m_snapshotTask.running();
 }
 
 void MatricesView::demonstrate() {

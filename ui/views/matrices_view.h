@@ -20,6 +20,7 @@ class MatricesReadout;
 class MatricesScaleBar;
 class MatricesSourceBar;
 class MatricesStateCard;
+class SnapshotSlider;
 class TokenStrip;
 
 class MatricesView : public View {
@@ -35,6 +36,8 @@ class MatricesView : public View {
 
   /// Shows these matrices, whatever text is chosen.
   void showSet(MatrixSetPtr set);
+  /// Shows a snapshot of a training run, with the scrubber through the others.
+  void showTraining(const std::shared_ptr<Session>& session, std::int64_t training, std::int64_t snapshot);
   const MatrixSetPtr& set() const { return m_set; }
   HeadPair pair() const;  // on screen: previewed or selected
   bool pinned() const { return m_pinned; }
@@ -60,6 +63,11 @@ class MatricesView : public View {
   void captured(const CaptureOutcome& outcome);
   void store();
   void readRecorded();
+  void readRecordedOf(const std::shared_ptr<Session>& session);
+  void takeRecorded(const RecordedMatrices& recorded);
+  void takeChoice();
+  void readSnapshot(std::int64_t snapshot);
+  void takeSnapshot(const TrainingSet& read);
   void showCard();
 
   // Heads and cells.
@@ -79,6 +87,7 @@ class MatricesView : public View {
   Workspace& m_workspace;
   HeadModel m_heads;
   MatricesSourceBar* m_source = nullptr;
+  SnapshotSlider* m_scrubber = nullptr;
   TokenStrip* m_strip = nullptr;
   MatricesScaleBar* m_scale = nullptr;
   HeadNavigator* m_navigator = nullptr;
@@ -90,6 +99,10 @@ class MatricesView : public View {
   MatrixSetPtr m_set;
   std::vector<MatrixSetPtr> m_recorded;
   QString m_recordedFrom;  // session and models that m_recorded was read from
+  std::vector<ScrubbableRun> m_trainings;
+  std::shared_ptr<const Session> m_trainingSession;               // of m_trainings
+  std::int64_t m_scrubbed = -1;                                   // the training whose matrices are shown
+  std::optional<std::pair<std::int64_t, std::int64_t>> m_wanted;  // training and snapshot to show when read
   std::optional<HeadPair> m_preview;
   std::map<int, int> m_teacherHeads;  // by layer, where counts differ: what the user paired
   bool m_pinned = false;
@@ -102,6 +115,7 @@ class MatricesView : public View {
   LatestTask<HeadSummaries> m_overviewTask;
   LatestTask<QString> m_storeTask;
   LatestTask<RecordedMatrices> m_recordedTask;
+  LatestTask<TrainingSet> m_snapshotTask;
 };
 
 }  // namespace tandem::ui

@@ -9,6 +9,7 @@
 #include "ui/views/matrices_source_bar.h"
 #include "ui/views/matrices_state_card.h"
 #include "ui/views/matrices_view.h"
+#include "ui/widgets/snapshot_slider.h"
 #include "ui/widgets/token_strip.h"
 
 namespace tandem::ui {
@@ -23,6 +24,7 @@ QString MatricesView::captureObstacle() const {
     case TextChoice::Typed:
       return m_source->typedText().trimmed().isEmpty() ? tr("Type a text first.") : QString();
     case TextChoice::Recorded:
+    case TextChoice::Training:
       return tr("Recorded earlier: choose a problem or a text to capture anew.");
     case TextChoice::TeacherCompletion:
     case TextChoice::StudentCompletion:
@@ -77,6 +79,8 @@ void MatricesView::refreshSource() {
   if (obstacle.isEmpty() && m_set && !running) status = tr("Shown: %1").arg(m_set->origin);
   if (m_source->choice() == TextChoice::Recorded && m_set)
     status = tr("Recorded earlier, half precision, %n token(s)", nullptr, m_set->seqlen());
+  if (m_source->choice() == TextChoice::Training && m_set)
+    status = tr("%1: every layer at the teacher's input, half precision").arg(m_set->origin);
   if (running) status = tr("Capturing every layer of both models…");
   m_source->setStatus(status);
   const std::shared_ptr<Session> session = m_workspace.session();
@@ -122,7 +126,10 @@ void MatricesView::store() {
 }
 
 void MatricesView::readRecorded() {
-  const std::shared_ptr<Session> session = m_workspace.session();
+  readRecordedOf(m_workspace.session());
+}
+
+void MatricesView::readRecordedOf(const std::shared_ptr<Session>& session) {
   const QString teacherName = m_workspace.modelName(Side::Teacher),
                 studentName = m_workspace.modelName(Side::Student);
   // The session says "changed" after every problem; its matrices are read when it is another one.
@@ -132,14 +139,85 @@ void MatricesView::readRecorded() {
   if (from == m_recordedFrom) return;
   m_recordedFrom = from;
   m_recorded.clear();
+  m_trainings.clear();
   m_source->setRecorded({});
+  m_source->setTrainings({});
   if (!session) return m_recordedTask.cancel();
   // The model is kept for its tokenizer, which names the tokens.
-  m_recordedTask.start(
-      [session, teacher = m_workspace.model(Side::Teacher), teacherName, studentName](std::stop_token) {
-        return readRecordedMatrices(*session, teacherName, studentName,
-                                    teacher ? &teacher->tokenizer() : nullptr);
-      });
+  m_recordedTask.start([session, teacher = m_workspace.model(Side::Teacher), teacherName,
+                        studentName](std::stop_token) {
+    return readRecordedMatrices(session, teacherName, studentName, teacher ? &teacher->tokenizer() : nullptr);
+  });
+}
+
+void MatricesView::takeRecorded(const RecordedMatrices& recorded) {
+  m_recorded = recorded.sets;
+  m_trainings = recorded.trainings;
+  m_trainingSession = recorded.session;
+  m_source->setRecorded(m_recorded);
+  QStringList names;
+  for (const ScrubbableRun& run : m_trainings) names << run.name;
+  m_source->setTrainings(names);
+  if (!recorded.error.isEmpty()) m_error = recorded.error;
+  if (m_wanted) {
+    for (std::size_t k = 0; k < m_trainings.size(); ++k)
+      if (m_trainings[k].id == m_wanted->first) m_source->choose(TextChoice::Training, static_cast<int>(k));
+    takeChoice();  // also when it was chosen already
+  } else if (!m_set && !m_recorded.empty()) {
+    m_source->choose(TextChoice::Recorded, static_cast<int>(m_recorded.size()) - 1);
+  } else if (!m_set && m_workspace.isReplay() && !m_trainings.empty()) {
+    m_source->choose(TextChoice::Training, static_cast<int>(m_trainings.size()) - 1);
+  }
+  refreshSource();
+}
+
+void MatricesView::takeChoice() {
+  const auto at = static_cast<std::size_t>(m_source->recordedIndex());
+  const TextChoice choice = m_source->choice();
+  m_scrubber->setVisible(choice == TextChoice::Training);
+  if (choice != TextChoice::Training) m_scrubbed = -1;
+  if (choice == TextChoice::Recorded) showSet(m_recorded[at]);
+  if (choice == TextChoice::Training) {
+    m_scrubber->setSnapshots({});
+    m_scrubber->setSnapshots(m_trainings[at].snapshots);
+    if (m_wanted) m_scrubber->setSnapshot(m_wanted->second);
+    readSnapshot(m_scrubber->snapshot());
+  }
+  m_wanted.reset();
+  refreshSource();
+}
+
+void MatricesView::showTraining(const std::shared_ptr<Session>& session, std::int64_t training,
+                                std::int64_t snapshot) {
+  m_wanted = {training, snapshot};
+  m_recordedFrom.clear();  // there are more snapshots than when it was read
+  readRecordedOf(session);
+}
+
+void MatricesView::readSnapshot(std::int64_t snapshot) {
+  const std::int64_t training = m_trainings[static_cast<std::size_t>(m_source->recordedIndex())].id;
+  m_snapshotTask.start([session = m_trainingSession, training, snapshot](std::stop_token) {
+    return readTrainingSet(*session, training, snapshot);
+  });
+}
+
+/// Another step of the run on show: the same text, so what is looked at and pinned stays.
+void MatricesView::takeSnapshot(const TrainingSet& read) {
+  m_error = read.error;
+  const std::int64_t training = m_source->choice() == TextChoice::Training
+                                    ? m_trainings[static_cast<std::size_t>(m_source->recordedIndex())].id
+                                    : -1;
+  if (read.set && training >= 0 && training == m_scrubbed) {
+    m_set = read.set;
+    m_board->setSet(m_set);
+    showPair();
+    startOverview();
+  } else if (read.set && training >= 0) {
+    showSet(read.set);
+  }
+  m_scrubbed = read.set ? training : -1;
+  refreshSource();
+  if (!m_error.isEmpty()) m_source->setStatus(m_error);
 }
 
 void MatricesView::showSet(MatrixSetPtr set) {
@@ -150,7 +228,7 @@ void MatricesView::showSet(MatrixSetPtr set) {
   m_wantsCell = m_set != nullptr;
   m_strip->setTokens(m_set ? m_set->tokens : QStringList());
   m_board->setSet(m_set);
-  const bool knowsSkip = m_set && !m_set->recorded;
+  const bool knowsSkip = m_set && m_set->knowsSkip();
   m_scale->setSkipAvailable(knowsSkip, tr("Recordings hold no D: capture anew to add it"));
   if (m_set) {
     SelectionModel& selection = m_workspace.selection();

@@ -103,7 +103,7 @@ class TestMatricesSource : public QObject {
     const CaptureOutcome outcome = captureMatrices(request(m_student, textOf(kText)), {});
     QCOMPARE(storeMatrices(*session, m_teacher->info(), m_student->info(), *outcome.set), QString());
     const RecordedMatrices read = readRecordedMatrices(
-        *session, outcome.set->teacher().name(), outcome.set->student().name(), &m_teacher->tokenizer());
+        session, outcome.set->teacher().name(), outcome.set->student().name(), &m_teacher->tokenizer());
     QCOMPARE(read.error, QString());
     QCOMPARE(read.sets.size(), 1U);
     const MatrixSet& recorded = *read.sets.front();
@@ -116,7 +116,7 @@ class TestMatricesSource : public QObject {
         QVERIFY(std::abs(*now.student - *then.student) <= 1e-3 * std::max(1.0, std::abs(*now.student)));
         QVERIFY(factorsAddUp(then, true));
       }
-    QVERIFY(readRecordedMatrices(*session, QStringLiteral("other"), QStringLiteral("models"), nullptr)
+    QVERIFY(readRecordedMatrices(session, QStringLiteral("other"), QStringLiteral("models"), nullptr)
                 .sets.empty());
   }
 
