@@ -101,7 +101,8 @@ class MatricesView : public View {
   QString m_recordedFrom;  // session and models that m_recorded was read from
   std::vector<ScrubbableRun> m_trainings;
   std::shared_ptr<const Session> m_trainingSession;               // of m_trainings
-  std::int64_t m_scrubbed = -1;                                   // the training whose matrices are shown
+  std::int64_t m_training = -1;                                   // the chosen one of them
+  std::int64_t m_scrubbed = -1;                                   // the one whose matrices are shown
   std::optional<std::pair<std::int64_t, std::int64_t>> m_wanted;  // training and snapshot to show when read
   std::optional<HeadPair> m_preview;
   std::map<int, int> m_teacherHeads;  // by layer, where counts differ: what the user paired

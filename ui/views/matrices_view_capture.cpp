@@ -140,6 +140,9 @@ void MatricesView::readRecordedOf(const std::shared_ptr<Session>& session) {
   m_recordedFrom = from;
   m_recorded.clear();
   m_trainings.clear();
+  m_training = -1;
+  m_snapshotTask.cancel();
+  m_scrubber->hide();
   m_source->setRecorded({});
   m_source->setTrainings({});
   if (!session) return m_recordedTask.cancel();
@@ -162,7 +165,7 @@ void MatricesView::takeRecorded(const RecordedMatrices& recorded) {
   if (m_wanted) {
     for (std::size_t k = 0; k < m_trainings.size(); ++k)
       if (m_trainings[k].id == m_wanted->first) m_source->choose(TextChoice::Training, static_cast<int>(k));
-    takeChoice();  // also when it was chosen already
+    if (m_wanted) takeChoice();  // it was chosen already, or is gone
   } else if (!m_set && !m_recorded.empty()) {
     m_source->choose(TextChoice::Recorded, static_cast<int>(m_recorded.size()) - 1);
   } else if (!m_set && m_workspace.isReplay() && !m_trainings.empty()) {
@@ -175,7 +178,8 @@ void MatricesView::takeChoice() {
   const auto at = static_cast<std::size_t>(m_source->recordedIndex());
   const TextChoice choice = m_source->choice();
   m_scrubber->setVisible(choice == TextChoice::Training);
-  if (choice != TextChoice::Training) m_scrubbed = -1;
+  m_training = choice == TextChoice::Training ? m_trainings[at].id : -1;
+  if (m_training < 0) m_scrubbed = -1;
   if (choice == TextChoice::Recorded) showSet(m_recorded[at]);
   if (choice == TextChoice::Training) {
     m_scrubber->setSnapshots({});
@@ -195,8 +199,7 @@ void MatricesView::showTraining(const std::shared_ptr<Session>& session, std::in
 }
 
 void MatricesView::readSnapshot(std::int64_t snapshot) {
-  const std::int64_t training = m_trainings[static_cast<std::size_t>(m_source->recordedIndex())].id;
-  m_snapshotTask.start([session = m_trainingSession, training, snapshot](std::stop_token) {
+  m_snapshotTask.start([session = m_trainingSession, training = m_training, snapshot](std::stop_token) {
     return readTrainingSet(*session, training, snapshot);
   });
 }
@@ -204,18 +207,16 @@ void MatricesView::readSnapshot(std::int64_t snapshot) {
 /// Another step of the run on show: the same text, so what is looked at and pinned stays.
 void MatricesView::takeSnapshot(const TrainingSet& read) {
   m_error = read.error;
-  const std::int64_t training = m_source->choice() == TextChoice::Training
-                                    ? m_trainings[static_cast<std::size_t>(m_source->recordedIndex())].id
-                                    : -1;
-  if (read.set && training >= 0 && training == m_scrubbed) {
+  if (m_training < 0) return;
+  if (read.set && m_training == m_scrubbed) {
     m_set = read.set;
     m_board->setSet(m_set);
     showPair();
     startOverview();
-  } else if (read.set && training >= 0) {
+  } else if (read.set) {
     showSet(read.set);
   }
-  m_scrubbed = read.set ? training : -1;
+  if (read.set) m_scrubbed = m_training;
   refreshSource();
   if (!m_error.isEmpty()) m_source->setStatus(m_error);
 }
