@@ -95,10 +95,10 @@ bool DistilHeatPlot::fill(const DistilRun& run) {
     m_layers = std::max(m_layers, static_cast<int>(update.relative.size()));
   if (m_layers == 0) return false;
   const std::int64_t columns = std::min(m_span, kColumns);
-  auto* data =
+  auto* cells =
       new QCPColorMapData(static_cast<int>(columns), m_layers,
                           QCPRange(0.5, static_cast<double>(m_span) - 0.5), QCPRange(0, m_layers - 1));
-  data->fill(qQNaN());
+  cells->fill(qQNaN());
   std::vector<int> counts(static_cast<std::size_t>(columns), 0);
   double lowest = std::numeric_limits<double>::max(), highest = 0;
   for (const auto& update : run.updates) {
@@ -109,14 +109,14 @@ bool DistilHeatPlot::fill(const DistilRun& run) {
     for (int layer = 0; layer < static_cast<int>(update.relative.size()); ++layer) {
       const double value = update.relative[static_cast<std::size_t>(layer)];
       if (!(value > 0)) continue;  // a layer that keeps attention
-      const double before = count == 0 ? 0 : data->cell(column, layer);
+      const double before = count == 0 ? 0 : cells->cell(column, layer);
       const double mean = (before * count + value) / (count + 1);
-      data->setCell(column, layer, mean);
+      cells->setCell(column, layer, mean);
       lowest = std::min(lowest, mean);
       highest = std::max(highest, mean);
     }
   }
-  m_map->setData(data);
+  m_map->setData(cells);
   if (highest > lowest) m_scale->setDataRange(QCPRange(lowest, highest));
   xAxis->setRange(0, static_cast<double>(m_span));
   yAxis->setRange(-0.5, m_layers - 0.5);
@@ -167,14 +167,14 @@ PlotTable DistilHeatPlot::numbers() const {
   PlotTable table;
   table.headers << tr("updates");
   for (int layer = 0; layer < m_layers; ++layer) table.headers << tr("layer %1").arg(layer);
-  const QCPColorMapData* data = m_map->data();
+  QCPColorMapData* cells = m_map->data();
   if (m_layers == 0) return table;
-  for (int column = 0; column < data->keySize(); ++column) {
+  for (int column = 0; column < cells->keySize(); ++column) {
     double key = 0, value = 0;
-    data->cellToCoord(column, 0, &key, &value);
+    cells->cellToCoord(column, 0, &key, &value);
     QStringList row{QString::number(std::lround(key + 0.5))};
     for (int layer = 0; layer < m_layers; ++layer) {
-      const double cell = data->cell(column, layer);
+      const double cell = cells->cell(column, layer);
       row << (std::isnan(cell) ? QString() : QString::number(cell, 'g', 6));
     }
     table.rows << row;
