@@ -80,9 +80,13 @@ Status TrainingRecorder::join(const training::TrainingStart& start) {
     return {};
   }
   TANDEM_TRY(id_, known_run(session_, row));
-  if (id_ > 0) return session_.cut_training(id_, start.stage, start.step);
-  row.started_utc = begin_of(options_.folder);
-  TANDEM_TRY(id_, session_.add_training(row));
+  if (id_ > 0) {
+    TANDEM_RETURN_IF_ERROR(session_.cut_training(id_, start.stage, start.step));
+  } else {
+    row.started_utc = begin_of(options_.folder);
+    TANDEM_TRY(id_, session_.add_training(row));
+  }
+  // A killed program may have logged updates that its session had not written yet.
   TANDEM_TRY(const std::vector<TrainingUpdate> updates, training::read_log(options_.folder, recipe_));
   return session_.add_training_updates(id_, updates);
 }

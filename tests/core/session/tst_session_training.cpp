@@ -15,7 +15,7 @@ using training::TrainingUpdate;
 
 namespace {
 
-const std::string kRecipe = R"({"model": {}, "teacher": "t", "corpus": {}, "stages": [
+const std::string kRecipe = R"({"model": {}, "teacher": "t", "corpus": {"seed": 1}, "stages": [
   {"goal": "matrices", "sequences": 1, "tokens": 8, "schedule": {"peak": 0.1, "steps": 3}},
   {"goal": "logits", "sequences": 1, "tokens": 8, "schedule": {"peak": 0.1, "steps": 2}}]})";
 

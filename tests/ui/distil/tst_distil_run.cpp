@@ -74,7 +74,7 @@ class TestDistilRun : public QObject {
   void differencesAreAtTheSamePlace() {
     const DistilRun baseline = someRun(1, 5);
     QCOMPARE(lossDifference(someRun(2, 4, 0.25), baseline, 0), std::optional(0.25));
-    QCOMPARE(lossDifference(someRun(2, 2, -1), baseline, 0.9), std::optional(-1.0));
+    QVERIFY(std::abs(lossDifference(someRun(2, 2, -1), baseline, 0.9).value() + 1) < 1e-12);
     QVERIFY(!lossDifference(baseline, someRun(2, 4), 0));  // the other one has not come that far
     DistilRun other = someRun(2, 5);
     for (TrainingUpdate& update : other.updates) update.goal = Goal::Tokens;
@@ -103,7 +103,7 @@ class TestDistilRun : public QObject {
     QCOMPARE(model.rowCount(), 3);
     QCOMPARE(cell(2, DistilRunModel::Loss), QStringLiteral("–"));
     model.change(2, [](DistilRun& run) { run.updates.back().loss = 3; });
-    QCOMPARE(cell(1, DistilRunModel::Loss), QStringLiteral("3.00"));
+    QCOMPARE(cell(1, DistilRunModel::Loss), QStringLiteral("3"));
     model.setRuns({someRun(2, 4)});
     QCOMPARE(model.baseline(), std::int64_t{-1});  // it is gone
   }

@@ -286,9 +286,9 @@ class TestMatricesView : public QObject {
     QCOMPARE(*board()->cellAt(4, 3).student, below);
   }
 
-  void recorded_sets_cannot_add_the_skip() {
+  void sets_without_a_skip_cannot_add_it() {
     auto set = fixture::makeSet();
-    set->recorded = true;
+    std::swap(set->sides[0], set->sides[1]);
     show(set);
     QVERIFY(!child<QWidget>("includeSkip")->isEnabled());
     QVERIFY(child<QWidget>("includeSkip")->toolTip().contains(QStringLiteral("no D")));
