@@ -144,11 +144,11 @@ void CoveragePlot::rebuild() {
   m_endLabels->clear();
   fitAxes();
   const Colors& colors = Theme::instance().colors();
-  const auto addNote = [&](double x, const QString& text, Qt::Alignment alignment) {
+  const auto addNote = [&](double x, const QString& text, Qt::Alignment alignment, qsizetype row = 0) {
     auto* note = new QCPItemText(this);
     note->position->setTypeX(QCPItemPosition::ptPlotCoords);
     note->position->setTypeY(QCPItemPosition::ptAxisRectRatio);
-    note->position->setCoords(x, 1.0);
+    note->position->setCoords(x, 1.0 - 0.05 * static_cast<double>(row));  // one above the other
     note->setPositionAlignment(alignment | Qt::AlignBottom);
     note->setPadding(QMargins(4, 2, 4, 3));
     note->setText(text);
@@ -165,13 +165,14 @@ void CoveragePlot::rebuild() {
     shade->setBrush(withAlpha(colors.border, colors.dark ? 36 : 28));
     addNote(xAxis->range().upper, m_doubtfulLabel, Qt::AlignRight);
   }
-  for (const PlotMark& mark : m_marks) {
+  for (qsizetype i = 0; i < m_marks.size(); ++i) {
+    const PlotMark& mark = m_marks[i];
     auto* line = new QCPItemStraightLine(this);
     line->point1->setCoords(mark.x, 0);
     line->point2->setCoords(mark.x, 1);
     line->setPen(QPen(colors.secondaryText, 1, Qt::DotLine));
     const bool rightHalf = mark.x * mark.x > xAxis->range().lower * xAxis->range().upper;
-    addNote(mark.x, mark.label, rightHalf ? Qt::AlignRight : Qt::AlignLeft);
+    addNote(mark.x, mark.label, rightHalf ? Qt::AlignRight : Qt::AlignLeft, i);
   }
   // Four bands over each other say nothing: the selectors' wait until coverage is off.
   const bool coverage = std::any_of(m_curves.begin(), m_curves.end(),
