@@ -217,18 +217,19 @@ Result<TextSide> read_text_side(const ModelFiles& files, const LoadOptions& opti
 }
 
 /// Adds up the bytes read for LoadOptions::progress; the files are read twice, for the weights and, on a
-/// thread of its own, for their hash. add() is thread-safe; report() belongs to the loading thread.
+/// thread of its own, for their hash. report() belongs to the loading thread; the rest is
+/// thread-safe.
 class LoadProgress {
  public:
   LoadProgress(const LoadOptions& options, std::int64_t file_bytes)
       : options_(options), total_(2 * file_bytes) {}
+  void add(std::int64_t bytes) { done_ += bytes; }
   /// False when the rest need not be read.
-  bool add(std::int64_t bytes) {
-    done_ += bytes;
-    return !abandoned_ && !options_.stop.stop_requested();
-  }
-  void report() const {
-    if (options_.progress) options_.progress(done_, total_);
+  bool goes_on() const { return !abandoned_ && !options_.stop.stop_requested(); }
+  void report() {
+    const std::int64_t done = done_;
+    if (options_.progress && goes_on() && done > reported_) options_.progress(done, total_);
+    reported_ = done;
   }
   void abandon() { abandoned_ = true; }
 
@@ -236,6 +237,7 @@ class LoadProgress {
   const LoadOptions& options_;
   std::atomic<std::int64_t> done_ = 0;
   std::atomic<bool> abandoned_ = false;
+  std::int64_t reported_ = 0;
   std::int64_t total_ = 0;
 };
 
@@ -243,9 +245,9 @@ Result<std::unique_ptr<ModelWeights>> read_weights(const ModelFiles& files, cons
                                                    LoadProgress& progress) {
   Context context;
   TensorSource source(*files.checkpoint, options.weights, context, [&progress](std::int64_t bytes) {
-    const bool go_on = progress.add(bytes);
+    progress.add(bytes);
     progress.report();
-    return go_on;
+    return progress.goes_on();
   });
   auto weights = build_weights(files.config, source);
   TANDEM_RETURN_IF_ERROR(source.finish());
@@ -274,7 +276,10 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path,
   TANDEM_RETURN_IF_ERROR(check_load(files.info, plan, available_memory()));
   LoadProgress progress(options, files.checkpoint->file_bytes());
   auto hash = std::async(std::launch::async, [&] {
-    return files.checkpoint->sha256([&progress](std::int64_t bytes) { return progress.add(bytes); });
+    return files.checkpoint->sha256([&progress](std::int64_t bytes) {
+      progress.add(bytes);
+      return progress.goes_on();
+    });
   });
   auto text = read_text_side(files, options);
   auto weights = text ? read_weights(files, options, progress) : text.error();

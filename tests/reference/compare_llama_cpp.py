@@ -9,7 +9,7 @@ greedy      20 prompts, the likeliest token each time: how many completions are 
 perplexity  of 2,000 tokens of English, in windows of 500
 speed       tokens per second at 1 and at 16 completions of one prompt, rounds taken in turn: the best of each, ratio
 
-Prompts and English are the questions of resources/problems/bundled.jsonl, or of --problems FILE.
+Prompts and English are the questions of resources/problems/seed.jsonl, or of --problems FILE.
 """
 import argparse
 import ctypes
@@ -177,12 +177,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--cli", default=str(ROOT / "build/release/bin/tandem-cli"))
-    parser.add_argument("--problems", default=str(ROOT / "resources/problems/bundled.jsonl"))
+    parser.add_argument("--problems", default=str(ROOT / "resources/problems/seed.jsonl"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=["text", "speed"])
     options = parser.parse_args()
-    llama_cpp.llama_log_set(llama_cpp.llama_log_callback(lambda level, text, data: None), ctypes.c_void_p(0))
+    silent = llama_cpp.llama_log_callback(lambda level, text, data: None)  # must outlive every call
+    llama_cpp.llama_log_set(silent, ctypes.c_void_p(0))
     questions = [json.loads(line)["question"] for line in open(options.problems)]
     if options.only != "speed":
         llama = Llama(options.model, options.threads)

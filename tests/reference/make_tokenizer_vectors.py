@@ -59,7 +59,7 @@ def make_strings():
 
 
 def corpus():
-    lines = [json.loads(line) for line in (ROOT / "resources/problems/bundled.jsonl").open()]
+    lines = [json.loads(line) for line in (ROOT / "resources/problems/seed.jsonl").open()]
     return [f"{line['question']}\n{line['answer']}\n" for line in lines] + (CODE + WORDS) * 4
 
 
