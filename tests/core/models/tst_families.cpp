@@ -242,7 +242,7 @@ class TestFamilies : public QObject {
     std::int64_t last = 0;
     std::int64_t whole = 0;
     options.progress = [&](std::int64_t done, std::int64_t total) {
-      QVERIFY(done >= last && done <= total);
+      QVERIFY(done > last && done <= total);
       last = done;
       whole = total;
     };
@@ -256,7 +256,7 @@ class TestFamilies : public QObject {
     };
     const auto stopped = open_model((kModels / "llamba").string(), options);
     QVERIFY(!stopped.ok() && stopped.error().code == ErrorCode::Cancelled);
-    QVERIFY(calls >= 3 && calls <= 5);  // each thread that loads may tell once more
+    QCOMPARE(calls, 3);
   }
 
   void too_little_memory_is_said() {
