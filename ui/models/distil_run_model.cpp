@@ -79,7 +79,7 @@ QString DistilRunModel::stateText(const DistilRun& run) const {
   if (run.row.id == m_live) return tr("▶ running");
   if (run.row.state == "finished") return tr("✓ finished");
   if (run.row.state == "failed") return tr("✗ failed");
-  return run.row.state == "stopped" ? tr("⏸ paused") : tr("⏸ interrupted");
+  return run.row.state == "stopped" ? tr("paused") : tr("interrupted");
 }
 
 void DistilRunModel::setRuns(std::vector<DistilRun> runs) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 
 #include <QCoreApplication>
 
@@ -57,10 +58,26 @@ tandem::Result<MatrixSetPtr> read(const tandem::Session& session, std::int64_t t
 
 }  // namespace
 
+HeadPair tellingHead(const MatrixSet& set) {
+  constexpr double kLeastReach = 1;  // tokens; below, a head looks at its own token only
+  HeadPair telling;
+  double shortest = std::numeric_limits<double>::max();
+  for (const tandem::LayerMatrices& layer : set.student().capture().layers) {
+    const int index = static_cast<int>(layer.layer);
+    for (int head = 0; head < set.teacher().heads(index); ++head) {
+      const double reach = tandem::matrix_summary(set.teacher().matrix(index, head)).mean_lag;
+      if (reach < kLeastReach || reach >= shortest) continue;
+      shortest = reach;
+      telling = {index, head, head};
+    }
+  }
+  return telling;
+}
+
 TrainingSet readTrainingSet(const tandem::Session& session, std::int64_t training, std::int64_t snapshot) {
   auto set = read(session, training, snapshot);
-  if (!set) return {snapshot, nullptr, QString::fromStdString(set.error().message)};
-  return {snapshot, *std::move(set), {}};
+  if (!set) return {snapshot, nullptr, {}, QString::fromStdString(set.error().message)};
+  return {snapshot, *set, tellingHead(**set), {}};
 }
 
 tandem::Result<std::vector<ScrubbableRun>> scrubbableRuns(const tandem::Session& session) {

@@ -10,8 +10,13 @@ namespace tandem::ui {
 struct TrainingSet {
   std::int64_t snapshot = -1;
   MatrixSetPtr set;
+  HeadPair telling;  // worth looking at first: see tellingHead()
   QString error;
 };
+
+/// The teacher's head with the shortest reach among those that look back at all: weights that fade with
+/// distance are what a state-space mixer can imitate best.
+HeadPair tellingHead(const MatrixSet& set);
 
 /// The teacher's matrices beside the student's of one snapshot. Tokens are named by the tokenizer in the
 /// run's folder, by their ids when that is gone.

@@ -51,7 +51,11 @@ DistilControls::DistilControls(QWidget* parent)
   m_teacher->setMinimumContentsLength(16);
   m_threads->setRange(1, std::max(1, QThread::idealThreadCount()));
   m_threads->setValue(m_threads->maximum());
-  m_start->setIcon(Theme::icon(QStringLiteral("run"), Theme::instance().colors().correct));
+  const auto colorIcon = [this] {
+    m_start->setIcon(Theme::icon(QStringLiteral("run"), Theme::instance().colors().correct));
+  };
+  connect(&Theme::instance(), &Theme::changed, this, colorIcon);
+  colorIcon();
   m_import->setToolTip(
       tr("Shows a run that was recorded elsewhere: a folder with recipe.json and log.jsonl"));
   auto* row = new QHBoxLayout(this);

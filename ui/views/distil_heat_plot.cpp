@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <QMouseEvent>
 
@@ -16,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kColumns = 1024;  // at most; beyond that a cell is the mean of several updates
 constexpr int kBarWidth = 10;
+constexpr int kLeastHeight = 110;
 
 bool comparesLayers(tandem::training::Goal goal) {
   return goal == tandem::training::Goal::Matrices || goal == tandem::training::Goal::Hidden;
@@ -36,8 +36,8 @@ DistilHeatPlot::DistilHeatPlot(QWidget* parent)
       m_scale(new QCPColorScale(this)),
       m_mark(new QCPItemStraightLine(this)),
       m_row(new QCPItemRect(this)) {
-  setTitle(tr("Relative distance to the teacher, by layer"));
-  xAxis->setLabel(tr("updates"));
+  setTitle(tr("Relative distance by layer and update (brightest: 1 and more)"));
+  setMinimumHeight(kLeastHeight);
   yAxis->setLabel(tr("layer"));
   yAxis->setRangeReversed(true);
   yAxis->setTicker(QSharedPointer<QCPAxisTickerFixed>::create());
@@ -46,9 +46,9 @@ DistilHeatPlot::DistilHeatPlot(QWidget* parent)
   m_map->setInterpolate(false);
   m_map->setTightBoundary(false);
   m_map->setColorScale(m_scale);
-  m_map->setDataScaleType(QCPAxis::stLogarithmic);
+  // 1 is as far as a matrix of zeros: a fresh student starts far beyond, and cools below it.
+  m_scale->setDataRange(QCPRange(0, 1));
   m_scale->setBarWidth(kBarWidth);
-  m_scale->axis()->setTicker(QSharedPointer<LogTicker>::create());
   plotLayout()->addElement(0, 1, m_scale);
   auto* margins = new QCPMarginGroup(this);
   axisRect()->setMarginGroup(QCP::msTop | QCP::msBottom, margins);
@@ -100,7 +100,6 @@ bool DistilHeatPlot::fill(const DistilRun& run) {
                           QCPRange(0.5, static_cast<double>(m_span) - 0.5), QCPRange(0, m_layers - 1));
   cells->fill(qQNaN());
   std::vector<int> counts(static_cast<std::size_t>(columns), 0);
-  double lowest = std::numeric_limits<double>::max(), highest = 0;
   for (const auto& update : run.updates) {
     const std::int64_t at = run.globalStep(update.stage, update.step) - 1;
     if (at >= m_span || update.relative.empty()) continue;
@@ -110,14 +109,10 @@ bool DistilHeatPlot::fill(const DistilRun& run) {
       const double value = update.relative[static_cast<std::size_t>(layer)];
       if (!(value > 0)) continue;  // a layer that keeps attention
       const double before = count == 0 ? 0 : cells->cell(column, layer);
-      const double mean = (before * count + value) / (count + 1);
-      cells->setCell(column, layer, mean);
-      lowest = std::min(lowest, mean);
-      highest = std::max(highest, mean);
+      cells->setCell(column, layer, (before * count + value) / (count + 1));
     }
   }
   m_map->setData(cells);
-  if (highest > lowest) m_scale->setDataRange(QCPRange(lowest, highest));
   xAxis->setRange(0, static_cast<double>(m_span));
   yAxis->setRange(-0.5, m_layers - 0.5);
   auto ticker = QSharedPointer<QCPAxisTickerFixed>::create();

@@ -15,6 +15,11 @@
 #include "ui/widgets/snapshot_slider.h"
 
 namespace tandem::ui {
+namespace {
+
+constexpr int kLeastHeight = 130;  // of a map
+
+}  // namespace
 
 DistilPair::DistilPair(Workspace& workspace, QWidget* parent)
     : QWidget(parent),
@@ -27,6 +32,7 @@ DistilPair::DistilPair(Workspace& workspace, QWidget* parent)
       m_frameTask([this](const std::shared_ptr<HeadFrame>& frame) { showFrame(frame); }) {
   m_teacher->setTitle(QStringLiteral("%1 %2").arg(sideGlyph(Side::Teacher), sideName(Side::Teacher)));
   m_student->setTitle(QStringLiteral("%1 %2").arg(sideGlyph(Side::Student), sideName(Side::Student)));
+  for (MatrixPlot* plot : {m_teacher, m_student}) plot->setMinimumHeight(kLeastHeight);
   m_distance->setObjectName(QStringLiteral("distilDistance"));
   auto* maps = new QHBoxLayout;
   maps->setSpacing(8);
@@ -134,7 +140,11 @@ void DistilPair::takeSet(const TrainingSet& taken) {
       plot->setEmptyText({});
       plot->setTokens(m_set->tokens);
     }
-    refreshHeads();
+    SelectionModel& selection = m_workspace.selection();
+    if (std::exchange(m_wantsHead, false) && selection.layer() == 0 && selection.head() == 0) {
+      selection.setLayer(taken.telling.layer);
+      selection.setHead(taken.telling.student);
+    }
     requestFrame();
   }
   if (std::exchange(m_again, false)) read();

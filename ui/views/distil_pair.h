@@ -49,6 +49,7 @@ class DistilPair : public QWidget {
   std::int64_t m_training = -1;
   std::int64_t m_reading = -1;  // snapshot asked for
   bool m_again = false;         // another one was asked for meanwhile
+  bool m_wantsHead = true;      // nothing was ever shown: begin with a head that says something
   MatrixSetPtr m_set;
   QSpinBox *m_layer = nullptr, *m_head = nullptr;
   QPushButton* m_open = nullptr;

@@ -297,14 +297,17 @@ void DistilView::fillEvents(const DistilRun* run) {
   if (run == nullptr) return;
   for (std::size_t i = static_cast<std::size_t>(m_events->count()); i < run->events.size(); ++i) {
     const auto& [time, event] = run->events[i];
-    auto* item = new QListWidgetItem(tr("%1  stage %2, update %3  %4")
+    auto* item = new QListWidgetItem(tr("%1  %2 · %3  %4")
                                          .arg(QString::fromStdString(time).mid(11, 8))
                                          .arg(event.stage + 1)
                                          .arg(event.step)
                                          .arg(QString::fromStdString(event.text)),
                                      m_events);
     item->setData(Qt::UserRole, QPoint(static_cast<int>(event.stage), static_cast<int>(event.step)));
-    item->setToolTip(item->text());
+    item->setToolTip(tr("Stage %1, update %2: %3")
+                         .arg(event.stage + 1)
+                         .arg(event.step)
+                         .arg(QString::fromStdString(event.text)));
   }
   m_events->scrollToBottom();
 }

@@ -21,7 +21,8 @@ namespace tandem::ui {
 namespace {
 
 constexpr int kRowHeight = 22;
-constexpr int kTablesHeight = 150;
+constexpr int kTablesHeight = 132, kLeastTablesHeight = 84;
+constexpr int kHeatHeight = 190, kPairHeight = 340;  // to begin with
 
 }  // namespace
 
@@ -35,8 +36,9 @@ void DistilView::buildLayout() {
   auto* right = new QSplitter(Qt::Vertical, this);
   right->addWidget(m_heat);
   right->addWidget(m_pair);
-  right->setStretchFactor(0, 2);
-  right->setStretchFactor(1, 3);
+  right->setSizes({kHeatHeight, kPairHeight});
+  right->setStretchFactor(0, 1);
+  right->setStretchFactor(1, 2);
   right->setChildrenCollapsible(false);
   auto* left = new QWidget(this);
   auto* leftLayout = new QVBoxLayout(left);
@@ -56,8 +58,8 @@ void DistilView::buildLayout() {
   column->setSpacing(8);
   column->addWidget(m_controls);
   column->addWidget(m_rail);
-  column->addWidget(across, 1);
-  column->addWidget(makeTables());
+  column->addWidget(across, 6);
+  column->addWidget(makeTables(), 1);  // in a low window it gives way to the plots
 }
 
 QWidget* DistilView::makeTools() {
@@ -131,13 +133,17 @@ QWidget* DistilView::makeTables() {
   m_events->setObjectName(QStringLiteral("distilEvents"));
   m_events->setAccessibleName(tr("Events of the run; choosing one goes to its step"));
   m_events->setFont(Theme::monospace(9));
+  m_events->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   auto* tables = new QSplitter(Qt::Horizontal, this);
   tables->addWidget(m_table);
   tables->addWidget(m_events);
   tables->setStretchFactor(0, 3);
   tables->setStretchFactor(1, 2);
   tables->setChildrenCollapsible(false);
-  tables->setFixedHeight(kTablesHeight);
+  for (QWidget* table : std::initializer_list<QWidget*>{m_table, m_events}) {
+    table->setMinimumHeight(kLeastTablesHeight);
+    table->setMaximumHeight(kTablesHeight);
+  }
   return tables;
 }
 

@@ -138,6 +138,18 @@ void drawPair(TensorView teacher, TensorView student, HeadFrame& frame) {
       drawnMap(difference, makeScale(ScaleMode::Signed, 1, spread), spread.nonFinite, request.window);
 }
 
+/// Why a student's head shows no decay and content.
+QString factorsReason(const MatrixSide& student, const HeadPair& pair) {
+  const LayerMatrices* layer = student.layer(pair.layer);
+  if (layer == nullptr || student.matrix(pair.layer, pair.student).empty())
+    return missingReason(student, pair.layer, pair.student);
+  if (!is_recurrent(layer->kind))
+    return tr("Attention kept from the teacher: no decay and content to split.");
+  if (is_channel_mean(layer->kind))
+    return tr("Every channel decays at its own pace: no decay and content to split.");
+  return tr("Training keeps the matrix alone, not its decay and content.");
+}
+
 /// Decay and content: only layers that decay all states alike have them.
 void drawFactors(HeadFrame& frame) {
   const FrameRequest& request = frame.request;
@@ -145,12 +157,7 @@ void drawFactors(HeadFrame& frame) {
   const TensorView decay = student.decay(request.pair.layer, request.pair.student);
   const TensorView content = student.content(request.pair.layer, request.pair.student);
   if (decay.empty() || content.empty()) {
-    const LayerMatrices* layer = student.layer(request.pair.layer);
-    const bool attention = layer != nullptr && !is_recurrent(layer->kind);
-    const bool mean = layer != nullptr && is_channel_mean(layer->kind);
-    const QString reason = attention ? tr("Attention kept from the teacher: no decay and content to split.")
-                           : mean ? tr("Every channel decays at its own pace: no decay and content to split.")
-                                  : missingReason(student, request.pair.layer, request.pair.student);
+    const QString reason = factorsReason(student, request.pair);
     frame.map(MapKind::Decay) = missingMap(reason);
     frame.map(MapKind::Content) = missingMap(reason);
     return;
