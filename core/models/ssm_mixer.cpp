@@ -30,6 +30,14 @@ Tensor repeat_heads(TensorView x, std::int64_t x_heads, std::int64_t nheads, std
   return values;
 }
 
+/// in_proj rows z, x, B, C, dt, as Mamba-2 has them and MambaInLlama keeps them (models.md 3.5, 4).
+SsmMixer::Layout gate_first(SsmMixer::Layout layout) {
+  layout.gate_begin = 0;
+  layout.conv_begin = layout.inner();
+  layout.decay_begin = layout.conv_begin + layout.conv_width();
+  return layout;
+}
+
 }  // namespace
 
 LayerInfo SsmMixer::info() const {
@@ -166,30 +174,24 @@ SsmMixer::Layout llamba_layout(const ModelConfig& config) {
 }
 
 SsmMixer::Layout hybrid_layout(const ModelConfig& config) {
-  SsmMixer::Layout layout;  // in_proj rows: z, x, B, C, dt (models.md 3.5)
+  SsmMixer::Layout layout;
   layout.nheads = layout.c_heads = config.ngroups;
   layout.headdim = config.d_inner / config.ngroups;
   layout.dstate = config.d_state;
   layout.d_conv = config.d_conv;
   layout.x_heads = config.d_xb / layout.headdim;
   layout.b_heads = config.d_xb / layout.dstate;
-  layout.gate_begin = 0;
-  layout.conv_begin = layout.inner();
-  layout.decay_begin = layout.conv_begin + layout.conv_width();
-  return layout;
+  return gate_first(layout);
 }
 
 SsmMixer::Layout mamba2_layout(const ModelConfig& config) {
-  SsmMixer::Layout layout;  // in_proj rows: z, x, B, C, dt (models.md 4)
+  SsmMixer::Layout layout;
   layout.nheads = layout.x_heads = config.n_v_heads;
   layout.headdim = config.d_inner / config.n_v_heads;
   layout.dstate = config.d_state;
   layout.d_conv = config.d_conv;
   layout.b_heads = layout.c_heads = config.n_qk_heads;
-  layout.gate_begin = 0;
-  layout.conv_begin = layout.inner();
-  layout.decay_begin = layout.conv_begin + layout.conv_width();
-  return layout;
+  return gate_first(layout);
 }
 
 }  // namespace tandem

@@ -4,6 +4,7 @@
 #include <QTest>
 
 #include "core/jobs/training_recorder.h"
+#include "tests/support/recipes.h"
 #include "tests/support/session_fixture.h"
 
 using namespace tandem;
@@ -13,14 +14,9 @@ using namespace tandem::training;
 namespace {
 
 /// A Llamba student of the bundled teacher: three updates in each of two stages.
-const std::string kRecipe = R"({"seed": 3, "teacher": "seed-teacher", "checkpoint_every": 2,
-  "model": {"model_type": "llamba", "vocab_size": 103, "tie_embeddings": true, "pad_vocab_size_multiple": 1,
-    "d_model": 128, "n_layer": 6, "norm_epsilon": 1e-05,
-    "mlp_cfg": {"intermediate_size": 384, "bias": false, "act_fn": "silu"},
-    "ssm_cfg": {"d_state": 32, "n_v_heads": 4, "n_qk_heads": 4, "expand": 1, "activation": "identity"}},
-  "corpus": {"seed": 1, "max_steps": 2}, "stages": [
+const std::string kRecipe = seedStudentRecipe(2, R"(
     {"goal": "matrices", "sequences": 1, "tokens": 32, "schedule": {"peak": 0.001, "steps": 3}},
-    {"goal": "hidden", "sequences": 1, "tokens": 32, "schedule": {"peak": 0.001, "steps": 3}}]})";
+    {"goal": "hidden", "sequences": 1, "tokens": 32, "schedule": {"peak": 0.001, "steps": 3}})");
 
 /// Stops the run after some updates.
 struct Stopper final : TrainingObserver {

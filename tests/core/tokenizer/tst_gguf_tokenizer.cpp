@@ -2,32 +2,22 @@
 // merges (tests/reference/make_tokenizer_vectors.py), and an error for each thing that can be wrong.
 #include <algorithm>
 
-#include <QFile>
 #include <QJsonArray>
-#include <QJsonDocument>
 #include <QJsonObject>
 #include <QTest>
 
 #include "core/checkpoint/gguf.h"
 #include "core/tokenizer/tokenizer.h"
 #include "tests/support/gguf_writer.h"
+#include "tests/support/json_data.h"
 
 using namespace tandem;
+using tandem::test::readDocument;
 namespace gguf = tandem::test::gguf;
 
 namespace {
 
 using Ids = std::vector<std::int32_t>;
-
-QJsonDocument readDocument(const QString& name) {
-  QFile file(QString(TANDEM_TEST_DATA "/tokenizer/") + name);
-  if (!file.open(QIODevice::ReadOnly)) qFatal("%s is not there", qPrintable(name));
-  return QJsonDocument::fromJson(file.readAll());
-}
-
-QJsonObject readJson(const QString& name) {
-  return readDocument(name).object();
-}
 
 /// What the settings tokenizer.ggml.* hold.
 struct Vocabulary {
@@ -38,7 +28,7 @@ struct Vocabulary {
   /// That of tests/data/tokenizer/smollm.json, whose merges are texts; llama3.json has the same.
   static Vocabulary stored() {
     Vocabulary vocabulary;
-    const QJsonObject file = readJson("smollm.json");
+    const QJsonObject file = readDocument("tokenizer/smollm.json").object();
     const QJsonObject model = file["model"].toObject();
     const QJsonObject ids = model["vocab"].toObject();
     const auto put = [&vocabulary](int id, const QString& text, std::int32_t type) {
@@ -103,8 +93,8 @@ class TestGgufTokenizer : public QObject {
     const auto opened = open(writer);
     QVERIFY2(opened.ok(), opened.ok() ? "" : opened.error().message.c_str());
     const Tokenizer& tokenizer = **opened;
-    const QJsonArray strings = readDocument("strings.json").array();
-    const QJsonArray expected = readDocument(vectors + "_ids.json").array();
+    const QJsonArray strings = readDocument("tokenizer/strings.json").array();
+    const QJsonArray expected = readDocument("tokenizer/" + vectors + "_ids.json").array();
     QVERIFY(strings.size() >= 2000);
     QCOMPARE(expected.size(), strings.size());
     for (qsizetype i = 0; i < strings.size(); ++i) {

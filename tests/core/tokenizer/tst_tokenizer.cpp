@@ -3,30 +3,20 @@
 #include <vector>
 
 #include <QElapsedTimer>
-#include <QFile>
 #include <QJsonArray>
-#include <QJsonDocument>
 #include <QJsonObject>
 #include <QTest>
 
 #include "core/base/resources.h"
 #include "core/tokenizer/tokenizer.h"
+#include "tests/support/json_data.h"
 
 using namespace tandem;
+using tandem::test::readDocument;
 
 namespace {
 
 using Ids = std::vector<std::int32_t>;
-
-QJsonDocument readDocument(const QString& name) {
-  QFile file(QString(TANDEM_TEST_DATA "/tokenizer/") + name);
-  if (!file.open(QIODevice::ReadOnly)) qFatal("%s is not there", qPrintable(name));
-  return QJsonDocument::fromJson(file.readAll());
-}
-
-QJsonObject readJson(const QString& name) {
-  return readDocument(name).object();
-}
 
 Ids toIds(const QJsonValue& value) {
   Ids ids;
@@ -70,8 +60,8 @@ class TestTokenizer : public QObject {
   void givesTheReferenceIds() {
     QFETCH(QString, name);
     const auto tokenizer = openData(qPrintable(name + ".json"));
-    const QJsonArray strings = readDocument("strings.json").array();
-    const QJsonArray expected = readDocument(name + "_ids.json").array();
+    const QJsonArray strings = readDocument("tokenizer/strings.json").array();
+    const QJsonArray expected = readDocument("tokenizer/" + name + "_ids.json").array();
     QVERIFY(strings.size() >= 2000);
     QCOMPARE(expected.size(), strings.size());
     for (qsizetype i = 0; i < strings.size(); ++i) {
@@ -86,7 +76,7 @@ class TestTokenizer : public QObject {
 
   void givesTheReferenceIdsOfWords() {
     const auto tokenizer = openWords();
-    const QJsonObject vectors = readJson("words.json");
+    const QJsonObject vectors = readDocument("tokenizer/words.json").object();
     const QJsonArray strings = vectors["strings"].toArray();
     const QJsonArray expected = vectors["ids"].toArray();
     QVERIFY(strings.size() >= 200);

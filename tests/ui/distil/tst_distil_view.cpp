@@ -9,6 +9,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include "tests/support/recipes.h"
 #include "tests/support/ui_fixture.h"
 #include "ui/main_window.h"
 #include "ui/models/matrix_set.h"
@@ -27,14 +28,9 @@ namespace {
 constexpr int kPatienceMs = 120'000;
 
 /// A Llamba student of the bundled teacher; stage 1 is long enough to be paused in.
-const QByteArray kRecipe = R"({"seed": 3, "teacher": "seed-teacher", "checkpoint_every": 10,
-  "model": {"model_type": "llamba", "vocab_size": 103, "tie_embeddings": true, "pad_vocab_size_multiple": 1,
-    "d_model": 128, "n_layer": 6, "norm_epsilon": 1e-05,
-    "mlp_cfg": {"intermediate_size": 384, "bias": false, "act_fn": "silu"},
-    "ssm_cfg": {"d_state": 32, "n_v_heads": 4, "n_qk_heads": 4, "expand": 1, "activation": "identity"}},
-  "corpus": {"seed": 1, "max_steps": 2}, "stages": [
+const QByteArray kRecipe = QByteArray::fromStdString(seedStudentRecipe(10, R"(
     {"goal": "matrices", "sequences": 1, "tokens": 32, "schedule": {"peak": 0.005, "steps": 60}},
-    {"goal": "logits", "sequences": 1, "tokens": 32, "schedule": {"peak": 0.001, "steps": 5}}]})";
+    {"goal": "logits", "sequences": 1, "tokens": 32, "schedule": {"peak": 0.001, "steps": 5}})"));
 
 /// A window with its workspace, as after a start of the program.
 struct Program {
