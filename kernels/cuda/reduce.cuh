@@ -1,0 +1,36 @@
+// Sums and maxima over a warp and a block, in a fixed order, so that they do not depend on how threads are
+// scheduled.
+#pragma once
+
+#include "kernels/cuda/device.h"
+
+namespace tandem::cuda {
+
+/// Over all lanes, for all lanes; all 32 must call.
+__device__ __forceinline__ float warp_sum(float value) {
+  for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) value += __shfl_xor_sync(kAllLanes, value, lanes);
+  return value;
+}
+__device__ __forceinline__ float warp_max(float value) {
+  for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) {
+    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, lanes));
+  }
+  return value;
+}
+
+/// Over a block of kThreads x 1 x 1, for all its threads; all must call. Two barriers.
+template <int kThreads>
+__device__ __forceinline__ float block_sum(float value) {
+  static_assert(kThreads % kWarp == 0);
+  constexpr int kWarps = kThreads / kWarp;
+  TANDEM_SHARED(float, partial, kWarps);
+  value = warp_sum(value);
+  if (threadIdx.x % kWarp == 0) partial[threadIdx.x / kWarp] = value;
+  __syncthreads();
+  float sum = 0.0F;
+  for (int i = 0; i < kWarps; ++i) sum += partial[i];
+  __syncthreads();
+  return sum;
+}
+
+}  // namespace tandem::cuda

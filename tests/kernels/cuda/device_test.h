@@ -1,0 +1,108 @@
+// Operands on the device, and runs of a kernel under several schedules compared with the CPU's result.
+#pragma once
+
+#include <bit>
+#include <functional>
+#include <vector>
+
+#include <QString>
+
+#include "kernels/cuda/stream.h"
+#include "tests/kernels/op_test.h"
+#ifdef TANDEM_CUDA_EMULATED
+#include "kernels/emulation/grid.h"
+#endif
+
+namespace tandem::test {
+
+/// Device copies of arrays, each in memory of its own.
+class Device {
+ public:
+  cuda::Stream& stream() { return stream_; }
+
+  /// A copy with the same strides; what lies between the rows is copied, too.
+  TensorView put(Array& array) {
+    const TensorView host = array.view();
+    auto* data = static_cast<float*>(allocate(array.data().data(), array.data().size() * sizeof(float)));
+    if (host.contiguous()) return {data, host.shape()};
+    return TensorView(data, Shape{host.extent(0), host.stride(0)}).columns(0, host.extent(1));
+  }
+  TensorView put(const std::vector<std::int32_t>& values) {
+    return {allocate(values.data(), values.size() * sizeof(std::int32_t)), DType::I32,
+            Shape{static_cast<std::int64_t>(values.size())}};
+  }
+  /// NaN until written.
+  TensorView empty(Shape shape) {
+    buffers_.emplace_back(stream_, shape.elements() * element_bytes(DType::F32));
+    return {static_cast<float*>(buffers_.back().data()), shape};
+  }
+  /// Elements row by row, without what lies between rows.
+  std::vector<float> get(const TensorView& view) {
+    std::vector<float> values;
+    const std::int64_t width = view.extent(-1);
+    std::vector<float> row(static_cast<std::size_t>(width));
+    const std::int64_t stride = view.rank() < 2 ? width : view.stride(-2);
+    for (std::int64_t i = 0; i < view.elements() / std::max<std::int64_t>(width, 1); ++i) {
+      cuda::copy_to_host(stream_, row.data(), view.f32() + i * stride,
+                         width * static_cast<std::int64_t>(sizeof(float)));
+      stream_.synchronize();
+      values.insert(values.end(), row.begin(), row.end());
+    }
+    return values;
+  }
+
+ private:
+  void* allocate(const void* from, std::size_t bytes) {
+    buffers_.emplace_back(stream_, static_cast<std::int64_t>(bytes));
+    cuda::copy_to_device(stream_, buffers_.back().data(), from, buffers_.back().bytes());
+    stream_.synchronize();
+    return buffers_.back().data();
+  }
+
+  cuda::Stream stream_;
+  std::vector<cuda::Buffer> buffers_;
+};
+
+/// Empty if run(device) gives `want` within `tolerance`, the same bits under every schedule; else what
+/// differs.
+inline QString device_difference(const std::function<std::vector<float>(Device&)>& run,
+                                 const std::vector<double>& want, double tolerance) {
+#ifdef TANDEM_CUDA_EMULATED
+  constexpr std::uint32_t kSchedules = 4;  // forward, reversed, two shuffled
+#else
+  constexpr std::uint32_t kSchedules = 1;
+#endif
+  std::vector<float> first;
+  for (std::uint32_t schedule = 0; schedule < kSchedules; ++schedule) {
+#ifdef TANDEM_CUDA_EMULATED
+    emulation::set_schedule(schedule);
+#endif
+    Device device;
+    std::vector<float> got = run(device);
+    if (schedule == 0) first = got;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      if (std::bit_cast<std::uint32_t>(got[i]) == std::bit_cast<std::uint32_t>(first[i])) continue;
+      return QString("element %1 is %2 under schedule %3, %4 before")
+          .arg(i)
+          .arg(got[i])
+          .arg(schedule)
+          .arg(first[i]);
+    }
+    const TensorView view(got.data(), Shape{static_cast<std::int64_t>(got.size())});
+    if (const QString problem = difference(view, want, tolerance); !problem.isEmpty()) return problem;
+  }
+  return {};
+}
+
+/// Elements of an array as the reference of a comparison.
+inline std::vector<double> reference(const TensorView& view) {
+  std::vector<double> values;
+  const std::int64_t width = view.extent(-1);
+  const std::int64_t stride = view.rank() < 2 ? width : view.stride(-2);
+  for (std::int64_t i = 0; i < view.elements(); ++i) {
+    values.push_back(static_cast<double>(view.f32()[i / width * stride + i % width]));
+  }
+  return values;
+}
+
+}  // namespace tandem::test
