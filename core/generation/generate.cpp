@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 
 #include <fmt/format.h>
 
@@ -12,6 +11,7 @@
 #include "core/generation/stop_text.h"
 #include "core/models/decode_state.h"
 #include "core/models/memory_plan.h"
+#include "kernels/ops/copy.h"
 #include "kernels/ops/sampling.h"
 
 namespace tandem {
@@ -86,7 +86,7 @@ class Run {
         context_(context),
         observer_(observer),
         slots_(request.slot_count()),
-        state_(model, state_shape(request)),
+        state_(context, model, state_shape(request)),
         prompt_logits_({1, model.info().vocab}),
         logits_({slots_, model.info().vocab}) {}
 
@@ -141,8 +141,7 @@ class Run {
     const auto decoded = static_cast<std::int64_t>(tokens_.size());
     if (decoded > 0) model_.step(context_, state_, tokens_, batch_slots_, logits_.view().rows(0, decoded));
     for (auto row = decoded; row < static_cast<std::int64_t>(active_.size()); ++row)
-      std::memcpy(logits_.view().row(row), prompt_logits_.f32(),
-                  static_cast<std::size_t>(prompt_logits_.bytes()));
+      copy(context_, prompt_logits_, logits_.view().rows(row, 1));
 
     uniforms_.clear();
     for (const Active& active : active_)

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <ctime>
 #include <new>
 #include <numeric>
@@ -13,6 +12,7 @@
 #include "core/base/random.h"
 #include "core/models/decode_state.h"
 #include "core/models/weights.h"
+#include "kernels/ops/copy.h"
 #include "kernels/ops/sampling.h"
 
 namespace tandem {
@@ -114,7 +114,7 @@ class Sitting {
   void run(Case& bar, bool watch) {
     const Model& model = *bar.model;
     const std::int64_t vocab = model.info().vocab;
-    DecodeState state(model,
+    DecodeState state(context_, model,
                       {options_.prompt_tokens, bar.batch, steps_per_repeat(options_), bar.private_prefix});
     const Tensor prompt_logits({1, vocab});
     const Tensor logits({bar.batch, vocab});
@@ -127,8 +127,7 @@ class Sitting {
     bar.prefill_s.push_back(seconds_between(start, Clock::now()));
     for (const std::int32_t slot : slots_) {
       state.start_slot(slot);
-      std::memcpy(logits.view().row(slot), prompt_logits.f32(),
-                  static_cast<std::size_t>(prompt_logits.bytes()));
+      copy(context_, prompt_logits, logits.view().rows(slot, 1));
     }
     draw(model, logits);
     bar.first_token_s.push_back(seconds_between(start, Clock::now()));
@@ -161,7 +160,7 @@ class Sitting {
     slots_.assign(1, 0);
     position_ = 0;
     for (std::int64_t tokens = 8; tokens <= options_.prompt_tokens; tokens *= 2) {
-      DecodeState state(model, {tokens, 1, steps_per_repeat(options_), /*private_prefix=*/true});
+      DecodeState state(context_, model, {tokens, 1, steps_per_repeat(options_), /*private_prefix=*/true});
       model.prefill(context_, random_prompt(model, tokens), &state, logits);
       state.start_slot(0);
       const std::int64_t prompt_copy = state.bytes_in_use({});

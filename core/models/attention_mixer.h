@@ -17,7 +17,7 @@ class AttentionMixer final : public Mixer {
     std::int64_t nheads = 0;
     std::int64_t nheads_kv = 0;
     std::int64_t headdim = 0;
-    std::vector<float> frequencies;  // RoPE, [D / 2]
+    Tensor frequencies;  // RoPE, [D / 2]
   };
   explicit AttentionMixer(Weights weights) : w_(std::move(weights)) {}
 
@@ -33,6 +33,7 @@ class AttentionMixer final : public Mixer {
   struct Projected {
     TensorView q, k, v;  // [rows, H*D], [rows, K*D], [rows, K*D]; columns of one product, q and k rotated
   };
+  /// Of rows at the positions given, or, without any, of a whole sequence.
   Projected project(Context& context, TensorView u, std::span<const std::int32_t> positions) const;
   float scale() const;
 

@@ -10,10 +10,10 @@
 
 namespace tandem {
 
-/// Filled by Model::prefill, advanced by Model::step. Confined to one decoding thread.
+/// Filled by Model::prefill, advanced by Model::step. Confined to one decoding thread, whose context it uses.
 class DecodeState {
  public:
-  DecodeState(const Model& model, const StateShape& shape);
+  DecodeState(Context& context, const Model& model, const StateShape& shape);
 
   const StateShape& shape() const { return shape_; }
   MixerState& layer(std::int64_t index) { return *layers_[static_cast<std::size_t>(index)]; }
@@ -29,6 +29,7 @@ class DecodeState {
   std::int64_t bytes_in_use(std::span<const std::int32_t> slots) const;
 
  private:
+  Context& context_;
   StateShape shape_;
   std::vector<std::unique_ptr<MixerState>> layers_;
   std::vector<std::int64_t> generated_;

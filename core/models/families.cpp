@@ -41,13 +41,14 @@ std::unique_ptr<Mixer> take_attention(TensorSource& source, const ModelConfig& c
   const bool scaled = config.attention_rope == AttentionRope::ByNames
                           ? !is_fused
                           : config.attention_rope == AttentionRope::Scaled;
-  w.frequencies = rope_frequencies(config.headdim, config.rope_theta,
-                                   scaled && config.rope_scaling ? &*config.rope_scaling : nullptr);
+  const std::vector<float> frequencies = rope_frequencies(
+      config.headdim, config.rope_theta, scaled && config.rope_scaling ? &*config.rope_scaling : nullptr);
+  w.frequencies = Tensor::uninitialized({config.headdim / 2});
+  std::copy(frequencies.begin(), frequencies.end(), w.frequencies.f32());
   constexpr const char* kDivisors = "rope_freqs.weight";  // llama3 scaling as GGUF files carry it
   if (source.contains(kDivisors)) {
     const Tensor divisors = source.take(kDivisors, {config.headdim / 2});
-    for (std::size_t m = 0; m < w.frequencies.size() && !divisors.empty(); ++m)
-      w.frequencies[m] /= divisors.f32()[m];
+    for (std::int64_t m = 0; m < divisors.elements(); ++m) w.frequencies.f32()[m] /= divisors.f32()[m];
   }
   return std::make_unique<AttentionMixer>(std::move(w));
 }

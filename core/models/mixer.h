@@ -27,7 +27,7 @@ class MixerState {
  public:
   virtual ~MixerState() = default;
   /// Makes the slot a fresh continuation of the prompt.
-  virtual void start_slot(std::int32_t slot) = 0;
+  virtual void start_slot(Context& context, std::int32_t slot) = 0;
   /// Bytes in use by the prompt alone, and by a slot beyond that after `generated` tokens.
   virtual std::int64_t prompt_bytes() const = 0;
   virtual std::int64_t slot_bytes(std::int64_t generated) const = 0;

@@ -120,14 +120,14 @@ void Model::step(Context& context, DecodeState& state, std::span<const std::int3
   });
 }
 
-DecodeState::DecodeState(const Model& model, const StateShape& shape)
-    : shape_(shape), generated_(static_cast<std::size_t>(shape.batch), 0) {
+DecodeState::DecodeState(Context& context, const Model& model, const StateShape& shape)
+    : context_(context), shape_(shape), generated_(static_cast<std::size_t>(shape.batch), 0) {
   for (const LayerWeights& layer : model.weights().layers) layers_.push_back(layer.mixer->make_state(shape));
 }
 
 void DecodeState::start_slot(std::int32_t slot) {
   TANDEM_CHECK(slot >= 0 && slot < shape_.batch, "slot outside the batch");
-  for (auto& layer : layers_) layer->start_slot(slot);
+  for (auto& layer : layers_) layer->start_slot(context_, slot);
   generated_[static_cast<std::size_t>(slot)] = 0;
 }
 

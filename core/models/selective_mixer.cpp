@@ -1,6 +1,5 @@
 #include "core/models/selective_mixer.h"
 
-#include <cstring>
 #include <numeric>
 
 #include "core/checkpoint/model_config.h"
@@ -8,6 +7,7 @@
 #include "core/models/ssm_state.h"
 #include "kernels/ops/activation.h"
 #include "kernels/ops/causal_conv.h"
+#include "kernels/ops/copy.h"
 
 namespace tandem {
 
@@ -41,11 +41,7 @@ TensorView SelectiveMixer::repeated_x(Context& context, TensorView projected) co
   const Layout& layout = w_.layout;
   const TensorView x = projected.columns(layout.x_begin(), layout.d_xb);
   const TensorView repeated = context.scratch_tensor({x.extent(0), layout.channels});
-  const std::int64_t times = layout.channels / layout.d_xb;
-  for (std::int64_t r = 0; r < x.extent(0); ++r)
-    for (std::int64_t group = 0; group < layout.channels / layout.dstate; ++group)
-      std::memcpy(repeated.row(r) + group * layout.dstate, x.row(r) + group / times * layout.dstate,
-                  static_cast<std::size_t>(layout.dstate) * sizeof(float));
+  repeat_heads(context, x, layout.d_xb / layout.dstate, layout.channels / layout.dstate, repeated);
   return repeated;
 }
 
@@ -68,15 +64,19 @@ SelectiveOperands SelectiveMixer::operands(Context& context, TensorView projecte
   return ops;
 }
 
-/// Projection, convolution and scan of a whole sequence; the caller owns the scratch.
-SelectiveOperands SelectiveMixer::scan(Context& context, TensorView u, TensorView window, TensorView state,
+/// Projection, convolution and scan of a whole sequence, ending in the prompt's part of `state` if there is
+/// one; the caller owns the scratch.
+SelectiveOperands SelectiveMixer::scan(Context& context, TensorView u, MixerState* state,
                                        TensorView projected, TensorView y) const {
+  const Layout& layout = w_.layout;
+  const auto [window, end] =
+      empty_prompt(context, state, {layout.d_conv - 1, layout.channels}, {layout.channels, layout.dstate});
   linear(context, u, w_.in_proj, projected);
   const TensorView convolved = context.scratch_tensor({u.extent(0), w_.layout.channels});
   causal_conv(context, repeated_x(context, projected), w_.conv_weight, w_.conv_bias, ConvActivation::Silu,
               window, convolved);
   const SelectiveOperands ops = operands(context, projected, convolved);
-  selective_scan(context, ops, state, y);
+  selective_scan(context, ops, end, y);
   return ops;
 }
 
@@ -88,12 +88,9 @@ void SelectiveMixer::finish(Context& context, TensorView projected, TensorView y
 
 void SelectiveMixer::prefill(Context& context, TensorView u, MixerState* state, TensorView out) const {
   ScratchScope scope(context);
-  const auto fresh = state == nullptr ? make_state({}) : nullptr;
-  auto& memory = static_cast<SsmState&>(state != nullptr ? *state : *fresh);
-  memory.clear_prompt();
   const TensorView projected = context.scratch_tensor({u.extent(0), w_.in_proj.out()});
   const TensorView y = context.scratch_tensor({u.extent(0), w_.layout.channels});
-  scan(context, u, memory.prompt_window(), memory.prompt_state(), projected, y);
+  scan(context, u, state, projected, y);
   finish(context, projected, y, out);
 }
 
@@ -106,9 +103,9 @@ void SelectiveMixer::step(Context& context, TensorView u, MixerState& state,
   linear(context, u, w_.in_proj, projected);
   const TensorView convolved = context.scratch_tensor({u.extent(0), w_.layout.channels});
   causal_conv_step(context, repeated_x(context, projected), w_.conv_weight, w_.conv_bias,
-                   ConvActivation::Silu, memory.windows(slots), convolved);
+                   ConvActivation::Silu, memory.windows(), slots, convolved);
   const TensorView y = context.scratch_tensor({u.extent(0), w_.layout.channels});
-  selective_step(context, operands(context, projected, convolved), memory.states(slots), y);
+  selective_step(context, operands(context, projected, convolved), memory.states(), slots, y);
   finish(context, projected, y, out);
 }
 
@@ -117,13 +114,11 @@ void SelectiveMixer::mix(Context& context, TensorView u, LayerMatrices& matrices
   const Layout& layout = w_.layout;
   const std::int64_t rows = u.extent(0);
   const std::int64_t headdim = layout.channels / layout.nheads;
-  const auto memory = make_state({});
-  auto& state = static_cast<SsmState&>(*memory);
   const TensorView projected = context.scratch_tensor({rows, w_.in_proj.out()});
   matrices.kind = MixerKind::HybridMamba1;
   matrices.mixed = Tensor({rows, layout.nheads, headdim});
-  const SelectiveOperands ops = scan(context, u, state.prompt_window(), state.prompt_state(), projected,
-                                     matrices.mixed.view().reshape({rows, layout.channels}));
+  const SelectiveOperands ops =
+      scan(context, u, nullptr, projected, matrices.mixed.view().reshape({rows, layout.channels}));
   matrices.matrix = Tensor({static_cast<std::int64_t>(matrices.heads.size()), rows, rows});
   selective_matrix(context, ops, matrices.heads, layout.nheads, matrices.matrix);
   matrices.skip = Tensor({layout.nheads});
@@ -132,7 +127,7 @@ void SelectiveMixer::mix(Context& context, TensorView u, LayerMatrices& matrices
     matrices.skip.f32()[h] = std::accumulate(skip, skip + headdim, 0.0F) / static_cast<float>(headdim);
   }
   matrices.values = Tensor({rows, layout.nheads, headdim});
-  std::memcpy(matrices.values.f32(), ops.x.f32(), static_cast<std::size_t>(matrices.values.bytes()));
+  copy(context, ops.x, matrices.values.view().reshape({rows, layout.channels}));
 }
 
 SelectiveMixer::Layout selective_layout(const ModelConfig& config) {

@@ -52,8 +52,8 @@ class SelectiveMixer final : public Mixer {
  private:
   TensorView repeated_x(Context& context, TensorView projected) const;
   SelectiveOperands operands(Context& context, TensorView projected, TensorView convolved) const;
-  SelectiveOperands scan(Context& context, TensorView u, TensorView window, TensorView state,
-                         TensorView projected, TensorView y) const;
+  SelectiveOperands scan(Context& context, TensorView u, MixerState* state, TensorView projected,
+                         TensorView y) const;
   void finish(Context& context, TensorView projected, TensorView y, TensorView out) const;
 
   Weights w_;

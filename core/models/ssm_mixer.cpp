@@ -1,11 +1,10 @@
 #include "core/models/ssm_mixer.h"
 
-#include <cstring>
-
 #include "core/checkpoint/model_config.h"
 #include "core/mixing/capture.h"
 #include "core/models/ssm_state.h"
 #include "kernels/ops/activation.h"
+#include "kernels/ops/copy.h"
 #include "kernels/ops/norm.h"
 
 namespace tandem {
@@ -14,21 +13,6 @@ namespace {
 // Tokens a chunk of the prefill scan covers. Inside a chunk work grows with its square, across chunks states
 // are passed on; the result does not depend on it.
 constexpr std::int64_t kChunk = 64;
-
-void copy_stack(TensorView from, Tensor& to, Shape shape) {
-  to = Tensor(shape);
-  std::memcpy(to.f32(), from.f32(), static_cast<std::size_t>(to.bytes()));
-}
-
-/// Rows of x [T, x_heads * P] with each x head repeated to the heads that read it: [T, H, P].
-Tensor repeat_heads(TensorView x, std::int64_t x_heads, std::int64_t nheads, std::int64_t headdim) {
-  Tensor values({x.extent(0), nheads, headdim});
-  for (std::int64_t t = 0; t < x.extent(0); ++t)
-    for (std::int64_t h = 0; h < nheads; ++h)
-      std::memcpy(values.view().row(t) + h * headdim, x.row(t) + h / (nheads / x_heads) * headdim,
-                  static_cast<std::size_t>(headdim) * sizeof(float));
-  return values;
-}
 
 /// in_proj rows z, x, B, C, dt, as Mamba-2 has them and MambaInLlama keeps them (models.md 3.5, 4).
 SsmMixer::Layout gate_first(SsmMixer::Layout layout) {
@@ -80,26 +64,27 @@ SsdOperands SsmMixer::operands(Context& context, TensorView projected, TensorVie
   return ops;
 }
 
-/// Projection, convolution and scan of a whole sequence; the caller owns the scratch.
-void SsmMixer::scan(Context& context, TensorView u, TensorView window, TensorView state, SsdOperands& ops,
-                    TensorView projected, TensorView y) const {
+/// Projection, convolution and scan of a whole sequence, ending in the prompt's part of `state` if there is
+/// one; the caller owns the scratch.
+SsdOperands SsmMixer::scan(Context& context, TensorView u, MixerState* state, TensorView projected,
+                           TensorView y) const {
+  const Layout& layout = w_.layout;
+  const auto [window, end] = empty_prompt(context, state, {layout.d_conv - 1, layout.conv_width()},
+                                          {layout.nheads, layout.headdim, layout.dstate});
   linear(context, u, w_.in_proj, projected);
   const TensorView convolved = context.scratch_tensor({u.extent(0), w_.layout.conv_width()});
   causal_conv(context, projected.columns(w_.layout.conv_begin, w_.layout.conv_width()), w_.conv_weight,
               w_.conv_bias, w_.conv_activation, window, convolved);
-  ops = operands(context, projected, convolved);
-  ssd_scan(context, ops, state, kChunk, y);
+  const SsdOperands ops = operands(context, projected, convolved);
+  ssd_scan(context, ops, end, kChunk, y);
+  return ops;
 }
 
 void SsmMixer::prefill(Context& context, TensorView u, MixerState* state, TensorView out) const {
   ScratchScope scope(context);
-  const auto fresh = state == nullptr ? make_state({}) : nullptr;
-  auto& memory = static_cast<SsmState&>(state != nullptr ? *state : *fresh);
-  memory.clear_prompt();
   const TensorView projected = context.scratch_tensor({u.extent(0), w_.in_proj.out()});
   const TensorView y = context.scratch_tensor({u.extent(0), w_.layout.inner()});
-  SsdOperands ops;
-  scan(context, u, memory.prompt_window(), memory.prompt_state(), ops, projected, y);
+  scan(context, u, state, projected, y);
   gate(context, y, projected.columns(w_.layout.gate_begin, w_.layout.inner()));
   linear(context, y, w_.out_proj, out);
 }
@@ -113,9 +98,9 @@ void SsmMixer::step(Context& context, TensorView u, MixerState& state, std::span
   linear(context, u, w_.in_proj, projected);
   const TensorView convolved = context.scratch_tensor({rows, w_.layout.conv_width()});
   causal_conv_step(context, projected.columns(w_.layout.conv_begin, w_.layout.conv_width()), w_.conv_weight,
-                   w_.conv_bias, w_.conv_activation, memory.windows(slots), convolved);
+                   w_.conv_bias, w_.conv_activation, memory.windows(), slots, convolved);
   const TensorView y = context.scratch_tensor({rows, w_.layout.inner()});
-  ssd_step(context, operands(context, projected, convolved), memory.states(slots), y);
+  ssd_step(context, operands(context, projected, convolved), memory.states(), slots, y);
   gate(context, y, projected.columns(w_.layout.gate_begin, w_.layout.inner()));
   linear(context, y, w_.out_proj, out);
 }
@@ -125,21 +110,20 @@ void SsmMixer::mix(Context& context, TensorView u, LayerMatrices& matrices) cons
   const Layout& layout = w_.layout;
   const std::int64_t rows = u.extent(0);
   const auto heads = static_cast<std::int64_t>(matrices.heads.size());
-  SsmState memory({}, Shape{layout.d_conv - 1, layout.conv_width()},
-                  Shape{layout.nheads, layout.headdim, layout.dstate});
   const TensorView projected = context.scratch_tensor({rows, w_.in_proj.out()});
   matrices.mixed = Tensor({rows, layout.nheads, layout.headdim});
-  SsdOperands ops;
-  scan(context, u, memory.prompt_window(), memory.prompt_state(), ops, projected,
-       matrices.mixed.view().reshape({rows, layout.inner()}));
+  const SsdOperands ops =
+      scan(context, u, nullptr, projected, matrices.mixed.view().reshape({rows, layout.inner()}));
 
   matrices.kind = kind();
   matrices.matrix = Tensor({heads, rows, rows});
   matrices.decay = Tensor({heads, rows, rows});
   matrices.content = Tensor({heads, rows, rows});
   ssd_matrix(context, ops, matrices.heads, matrices.decay, matrices.content, matrices.matrix);
-  copy_stack(w_.skip, matrices.skip, {layout.nheads});
-  matrices.values = repeat_heads(ops.x, layout.x_heads, layout.nheads, layout.headdim);
+  matrices.skip = w_.skip.clone();
+  matrices.values = Tensor({rows, layout.nheads, layout.headdim});
+  repeat_heads(context, ops.x, layout.x_heads, layout.nheads,
+               matrices.values.view().reshape({rows, layout.inner()}));
 }
 
 void DiscreteMamba2Mixer::decay(Context& context, TensorView raw, TensorView /*dt*/,

@@ -57,8 +57,8 @@ class SsmMixer : public Mixer {
 
  private:
   SsdOperands operands(Context& context, TensorView projected, TensorView convolved) const;
-  void scan(Context& context, TensorView u, TensorView window, TensorView state, SsdOperands& ops,
-            TensorView projected, TensorView y) const;
+  SsdOperands scan(Context& context, TensorView u, MixerState* state, TensorView projected,
+                   TensorView y) const;
 
   Weights w_;
 };

@@ -1,10 +1,8 @@
 // What every recurrent mixer remembers: a convolution window and a state, the prompt's and each slot's.
 #pragma once
 
-#include <cstring>
-#include <vector>
-
 #include "core/models/mixer.h"
+#include "kernels/ops/copy.h"
 
 namespace tandem {
 
@@ -19,33 +17,36 @@ class SsmState final : public MixerState {
 
   TensorView prompt_window() const { return prompt_window_; }
   TensorView prompt_state() const { return prompt_state_; }
-  /// A prompt starts from nothing.
-  void clear_prompt() {
-    for (const Tensor* tensor : {&prompt_window_, &prompt_state_})
-      std::memset(tensor->f32(), 0, static_cast<std::size_t>(tensor->bytes()));
-  }
+  /// Those of the slots, one a row.
+  TensorView windows() const { return windows_; }
+  TensorView states() const { return states_; }
 
-  std::vector<float*> windows(std::span<const std::int32_t> of) const { return rows(windows_, of); }
-  std::vector<float*> states(std::span<const std::int32_t> of) const { return rows(states_, of); }
-
-  void start_slot(std::int32_t slot) override {
-    std::memcpy(windows_.view().row(slot), prompt_window_.f32(),
-                static_cast<std::size_t>(prompt_window_.bytes()));
-    std::memcpy(states_.view().row(slot), prompt_state_.f32(),
-                static_cast<std::size_t>(prompt_state_.bytes()));
+  void start_slot(Context& context, std::int32_t slot) override {
+    copy(context, prompt_window_.view().reshape({1, prompt_window_.elements()}),
+         windows_.view().rows(slot, 1));
+    copy(context, prompt_state_.view().reshape({1, prompt_state_.elements()}), states_.view().rows(slot, 1));
   }
   std::int64_t prompt_bytes() const override { return prompt_window_.bytes() + prompt_state_.bytes(); }
   std::int64_t slot_bytes(std::int64_t /*generated*/) const override { return prompt_bytes(); }
 
  private:
-  static std::vector<float*> rows(const Tensor& tensor, std::span<const std::int32_t> of) {
-    std::vector<float*> rows;
-    for (const std::int32_t slot : of) rows.push_back(tensor.view().row(slot));
-    return rows;
-  }
-
   Tensor prompt_window_, prompt_state_;
   Tensor windows_, states_;
 };
+
+/// Where a prompt's scan starts and ends, a window and a state of zeros: the prompt's part of `state`, or
+/// scratch memory when that is null.
+struct PromptEnd {
+  TensorView window, state;
+};
+inline PromptEnd empty_prompt(Context& context, MixerState* state, Shape window_shape, Shape state_shape) {
+  const auto* memory = static_cast<const SsmState*>(state);
+  const PromptEnd end = memory != nullptr ? PromptEnd{memory->prompt_window(), memory->prompt_state()}
+                                          : PromptEnd{context.scratch_tensor(window_shape),
+                                                      context.scratch_tensor(state_shape)};
+  clear(context, end.window);
+  clear(context, end.state);
+  return end;
+}
 
 }  // namespace tandem

@@ -45,9 +45,10 @@ void decode_block(const DecodeHead& head, std::size_t begin, std::size_t end) {
   };
   const auto suffix = [&](std::size_t b) -> Segment {
     if (b == end) return {};
-    const SuffixCache& cache = head.suffixes[b];
-    const std::size_t offset = head.index * static_cast<std::size_t>(cache.capacity) * dim;
-    return {cache.keys + offset, dim, cache.values + offset, dim, static_cast<std::size_t>(cache.length)};
+    const std::int32_t slot = head.own->slot_ids[b];
+    const auto offset = static_cast<std::int64_t>(head.index) * head.own->keys.stride(1);
+    return {head.own->keys.row(slot) + offset, dim, head.own->values.row(slot) + offset, dim,
+            static_cast<std::size_t>(head.own->length(static_cast<std::int64_t>(b)))};
   };
   Row row[kMaxRows > kMaxGroup ? kMaxRows : kMaxGroup];
   for (std::size_t i = 0; i < rows; ++i) {
@@ -137,26 +138,51 @@ void causal_attention(Context& context, TensorView q, TensorView k, TensorView v
   });
 }
 
-void decode_attention(Context& context, TensorView q, const SharedPrefix& prefix,
-                      std::span<const SuffixCache> suffixes, std::int64_t nheads, std::int64_t nheads_kv,
-                      float scale, TensorView out) {
+void append_heads(Context& context, TensorView x, std::span<const std::int32_t> slots,
+                  std::span<const std::int32_t> positions, std::int64_t first, TensorView cache) {
+  const std::int64_t rows = x.extent(0);
+  TANDEM_CHECK(
+      x.rank() == 2 && cache.rank() == 4 && cache.contiguous() &&
+          x.extent(1) == cache.extent(1) * cache.extent(3) && (slots.empty() || std::ssize(slots) == rows) &&
+          (positions.empty() || std::ssize(positions) == rows),
+      "append_heads: x " + x.shape().str() + ", cache " + cache.shape().str() + ", " +
+          std::to_string(slots.size()) + " slots, " + std::to_string(positions.size()) + " positions");
+  const std::int64_t dim = cache.extent(3);
+  parallel_over(context, rows, 0.1 * static_cast<double>(x.extent(1)),
+                [&](std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t b = begin; b < end; ++b) {
+                    const std::int64_t slot = slots.empty() ? 0 : slots[size(b)];
+                    const std::int64_t entry = (positions.empty() ? b : positions[size(b)]) - first;
+                    TANDEM_CHECK(entry >= 0 && entry < cache.extent(2), "a completion outgrew its cache");
+                    float* to = cache.row(slot) + entry * dim;
+                    for (std::int64_t head = 0; head < cache.extent(1); ++head)
+                      std::copy_n(x.row(b) + head * dim, dim, to + head * cache.stride(1));
+                  }
+                });
+}
+
+void decode_attention(Context& context, TensorView q, const SharedPrefix& prefix, const SlotCaches& own,
+                      std::int64_t nheads, std::int64_t nheads_kv, float scale, TensorView out) {
   check_heads(q, nheads, nheads_kv, "decode_attention");
   const std::int64_t batch = q.extent(0);
   const std::int64_t dim = q.extent(1) / nheads;
   const std::int64_t group = nheads / nheads_kv;
   const std::int64_t prefix_length = prefix.keys.empty() ? 0 : prefix.keys.extent(1);
-  TANDEM_CHECK(out.shape() == q.shape() && std::ssize(suffixes) == batch &&
-                   prefix.keys.shape() == prefix.values.shape() &&
-                   (prefix_length == 0 || (prefix.keys.shape() == Shape{nheads_kv, prefix_length, dim})),
-               "decode_attention: q " + q.shape().str() + ", prefix " + prefix.keys.shape().str() + " and " +
-                   prefix.values.shape().str() + ", " + std::to_string(suffixes.size()) + " suffixes, out " +
-                   out.shape().str());
+  TANDEM_CHECK(
+      out.shape() == q.shape() && std::ssize(own.slot_ids) == batch && std::ssize(own.positions) == batch &&
+          own.keys.rank() == 4 && own.keys.extent(1) == nheads_kv && own.keys.extent(3) == dim &&
+          own.keys.contiguous() && own.values.contiguous() && own.values.shape() == own.keys.shape() &&
+          prefix.keys.shape() == prefix.values.shape() &&
+          (prefix_length == 0 || (prefix.keys.shape() == Shape{nheads_kv, prefix_length, dim})),
+      "decode_attention: q " + q.shape().str() + ", prefix " + prefix.keys.shape().str() + " and " +
+          prefix.values.shape().str() + ", " + std::to_string(own.slot_ids.size()) + " slots of " +
+          own.keys.shape().str() + " and " + own.values.shape().str() + ", out " + out.shape().str());
   std::int64_t keys = batch * prefix_length;
-  for (const SuffixCache& suffix : suffixes) {
-    TANDEM_CHECK(prefix_length + suffix.length > 0 && suffix.length <= suffix.capacity,
-                 "decode_attention: suffix of " + std::to_string(suffix.length) + " tokens of " +
-                     std::to_string(suffix.capacity));
-    keys += suffix.length;
+  for (std::int64_t b = 0; b < batch; ++b) {
+    TANDEM_CHECK(prefix_length + own.length(b) > 0 && own.length(b) <= own.keys.extent(2),
+                 "decode_attention: " + std::to_string(own.length(b)) + " tokens in a slot of " +
+                     std::to_string(own.keys.extent(2)));
+    keys += own.length(b);
   }
   if (q.elements() == 0) return;
   const std::int64_t block =
@@ -181,7 +207,7 @@ void decode_attention(Context& context, TensorView q, const SharedPrefix& prefix
         head.prefix_keys = prefix.keys.row(kv_head);
         head.prefix_values = prefix.values.row(kv_head);
       }
-      head.suffixes = suffixes.data();
+      head.own = &own;
       HWY_DYNAMIC_DISPATCH(decode_block)(head, size(begin), size(std::min(begin + block, batch)));
     }
   });

@@ -23,21 +23,30 @@ struct SharedPrefix {
   TensorView values;
 };
 
-/// Keys and values of one completion's own tokens, [K, capacity, D] each, `length` of them in use (the newest
-/// included).
-struct SuffixCache {
-  const float* keys = nullptr;
-  const float* values = nullptr;
-  std::int64_t capacity = 0;
-  std::int64_t length = 0;
+/// Keys and values of the completions' own tokens, by slot, [slots, K, capacity, D] each. Row b of a step
+/// belongs to slot slot_ids[b], whose newest token is at positions[b] of its sequence and whose first entry
+/// is the token at position `first`.
+struct SlotCaches {
+  TensorView keys;
+  TensorView values;
+  std::span<const std::int32_t> slot_ids;   // [B]
+  std::span<const std::int32_t> positions;  // [B]
+  std::int64_t first = 0;
+
+  std::int64_t length(std::int64_t b) const { return positions[static_cast<std::size_t>(b)] - first + 1; }
 };
 
-/// One decode step: q [B, H*D] attends to the shared prefix and to its own suffix, under one softmax; out [B,
-/// H*D]. The prefix is read once per KV head for all B completions, as two matrix products over the B * H/K
-/// grouped rows.
-void decode_attention(Context& context, TensorView q, const SharedPrefix& prefix,
-                      std::span<const SuffixCache> suffixes, std::int64_t nheads, std::int64_t nheads_kv,
-                      float scale, TensorView out);
+/// Puts the heads of x [B, K*D], whose rows may be strided, into a cache [slots, K, capacity, D]: head k of
+/// row b becomes entry positions[b] - first of head k of slot slots[b]. Without positions row t is at
+/// position t; without slots all rows go to slot 0.
+void append_heads(Context& context, TensorView x, std::span<const std::int32_t> slots,
+                  std::span<const std::int32_t> positions, std::int64_t first, TensorView cache);
+
+/// One decode step: q [B, H*D] attends to the shared prefix and to its own slot's tokens (the newest
+/// included), under one softmax; out [B, H*D]. The prefix is read once per KV head for all B completions, as
+/// two matrix products over the B * H/K grouped rows.
+void decode_attention(Context& context, TensorView q, const SharedPrefix& prefix, const SlotCaches& own,
+                      std::int64_t nheads, std::int64_t nheads_kv, float scale, TensorView out);
 
 /// Attention probabilities m [H', T, T] for the heads listed (H' of them); q, k as in causal_attention; 0
 /// above the diagonal.

@@ -24,7 +24,7 @@ struct DecodeHead {
   const float* prefix_keys = nullptr;
   const float* prefix_values = nullptr;
   std::size_t prefix_length = 0;
-  const SuffixCache* suffixes = nullptr;
+  const SlotCaches* own = nullptr;
 };
 
 }  // namespace tandem

@@ -1,5 +1,7 @@
 #include "kernels/ops/causal_conv.h"
 
+#include <iterator>
+
 #include "kernels/base/parallel.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -114,12 +116,15 @@ void causal_conv(Context& context, TensorView x, TensorView weight, TensorView b
 }
 
 void causal_conv_step(Context& context, TensorView x, TensorView weight, TensorView bias,
-                      ConvActivation activation, std::span<float* const> windows, TensorView y) {
+                      ConvActivation activation, TensorView windows, std::span<const std::int32_t> slots,
+                      TensorView y) {
   check_shapes(x, weight, bias, y);
   const std::int64_t channels = x.extent(1);
   const std::int64_t kernel = weight.extent(1);
-  TANDEM_CHECK(static_cast<std::int64_t>(windows.size()) == x.extent(0),
-               "causal_conv_step: " + std::to_string(windows.size()) + " windows for x " + x.shape().str());
+  TANDEM_CHECK(
+      std::ssize(slots) == x.extent(0) && windows.rank() == 2 && windows.extent(1) == (kernel - 1) * channels,
+      "causal_conv_step: " + std::to_string(slots.size()) + " slots of windows " + windows.shape().str() +
+          " for x " + x.shape().str());
   const ScratchScope scope(context);
   const float* taps = channels_last(context, weight);
   parallel_over(context, x.extent(0), 0.4 * static_cast<double>(channels),
@@ -127,8 +132,8 @@ void causal_conv_step(Context& context, TensorView x, TensorView weight, TensorV
                   for (std::int64_t b = begin; b < end; ++b) {
                     HWY_DYNAMIC_DISPATCH(convolve_step)
                     (x.row(b), taps, static_cast<std::size_t>(kernel), data_or_null(bias),
-                     activation == ConvActivation::Silu, windows[static_cast<std::size_t>(b)], y.row(b),
-                     static_cast<std::size_t>(channels));
+                     activation == ConvActivation::Silu, windows.row(slots[static_cast<std::size_t>(b)]),
+                     y.row(b), static_cast<std::size_t>(channels));
                   }
                 });
 }

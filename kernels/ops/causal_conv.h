@@ -1,6 +1,7 @@
 // Short depthwise causal convolution (kernel W, usually 4), whole sequences and one step.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "kernels/base/context.h"
@@ -17,8 +18,10 @@ enum class ConvActivation { Identity, Silu };
 void causal_conv(Context& context, TensorView x, TensorView weight, TensorView bias,
                  ConvActivation activation, TensorView window, TensorView y);
 
-/// One step of B sequences: row b of x [B, C] with its own windows[b] ([W-1, C], contiguous). y [B, C].
+/// One step of B sequences: row b of x [B, C] after the window of slot slots[b], which moves on. windows
+/// [slots, (W-1) * C], each [W-1, C]; slots [B], all different; y [B, C].
 void causal_conv_step(Context& context, TensorView x, TensorView weight, TensorView bias,
-                      ConvActivation activation, std::span<float* const> windows, TensorView y);
+                      ConvActivation activation, TensorView windows, std::span<const std::int32_t> slots,
+                      TensorView y);
 
 }  // namespace tandem

@@ -40,18 +40,19 @@ void rope(Context& context, TensorView x, std::int64_t heads, std::span<const st
           std::span<const float> frequencies) {
   const std::size_t half = frequencies.size();
   TANDEM_CHECK(x.rank() == 2 && x.extent(1) == heads * static_cast<std::int64_t>(2 * half) &&
-                   x.extent(0) == static_cast<std::int64_t>(positions.size()),
+                   (positions.empty() || x.extent(0) == static_cast<std::int64_t>(positions.size())),
                "rope: x " + x.shape().str() + " for " + std::to_string(heads) + " heads, " +
                    std::to_string(positions.size()) + " positions and " + std::to_string(half) +
                    " frequencies");
-  parallel_over(context, x.extent(0), 0.3 * static_cast<double>(x.extent(1)),
-                [&](std::int64_t begin, std::int64_t end) {
-                  for (std::int64_t i = begin; i < end; ++i) {
-                    HWY_DYNAMIC_DISPATCH(rope_row)
-                    (x.row(i), static_cast<std::size_t>(heads),
-                     static_cast<float>(positions[static_cast<std::size_t>(i)]), frequencies.data(), half);
-                  }
-                });
+  parallel_over(
+      context, x.extent(0), 0.3 * static_cast<double>(x.extent(1)),
+      [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          const std::int64_t position = positions.empty() ? i : positions[static_cast<std::size_t>(i)];
+          HWY_DYNAMIC_DISPATCH(rope_row)
+          (x.row(i), static_cast<std::size_t>(heads), static_cast<float>(position), frequencies.data(), half);
+        }
+      });
 }
 
 }  // namespace tandem

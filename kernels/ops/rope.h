@@ -11,7 +11,8 @@
 namespace tandem {
 
 /// Rotates pairs (m, m + D/2) of each head by positions[row] * frequencies[m], in place.
-/// x [rows, heads * D] may be strided; positions one per row; frequencies [D/2].
+/// x [rows, heads * D] may be strided; positions one per row, or none at all: row t is at position t;
+/// frequencies [D/2].
 void rope(Context& context, TensorView x, std::int64_t heads, std::span<const std::int32_t> positions,
           std::span<const float> frequencies);
 

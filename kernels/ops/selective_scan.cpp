@@ -158,16 +158,18 @@ void add_channel(const SelectiveOperands& o, std::int64_t e, float scale, float*
 
 }  // namespace
 
-void selective_step(Context& context, const SelectiveOperands& o, std::span<float* const> states,
-                    TensorView y) {
+void selective_step(Context& context, const SelectiveOperands& o, TensorView states,
+                    std::span<const std::int32_t> slots, TensorView y) {
   check_operands(o, "selective_step");
   const std::int64_t rows = o.x.extent(0);
-  TANDEM_CHECK(std::ssize(states) == rows && y.shape() == o.x.shape(),
-               "selective_step: " + std::to_string(states.size()) + " states, y " + y.shape().str());
+  TANDEM_CHECK(std::ssize(slots) == rows && states.rank() == 2 && states.extent(1) == o.channels * o.dstate &&
+                   y.shape() == o.x.shape(),
+               "selective_step: " + std::to_string(slots.size()) + " slots of states " +
+                   states.shape().str() + ", y " + y.shape().str());
   parallel_over(context, rows, kStateNs * static_cast<double>(o.channels * o.dstate),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t r = begin; r < end; ++r)
-                    step_range(o, r, 0, o.channels, states[size(r)], y.row(r));
+                    step_range(o, r, 0, o.channels, states.row(slots[size(r)]), y.row(r));
                 });
 }
 

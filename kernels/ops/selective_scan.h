@@ -24,9 +24,10 @@ struct SelectiveOperands {
   TensorView skip;            // D [E]
 };
 
-/// One token of each of R sequences; states[r] is [E, N] contiguous, updated in place. y [R, E].
-void selective_step(Context& context, const SelectiveOperands& operands, std::span<float* const> states,
-                    TensorView y);
+/// One token of each of R sequences: row r updates the state of slot slots[r] in place. states [slots, E*N],
+/// each [E, N]; slots [R], all different; y [R, E].
+void selective_step(Context& context, const SelectiveOperands& operands, TensorView states,
+                    std::span<const std::int32_t> slots, TensorView y);
 
 /// R tokens of one sequence. state [E, N] in and out. y [R, E].
 void selective_scan(Context& context, const SelectiveOperands& operands, TensorView state, TensorView y);

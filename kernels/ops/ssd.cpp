@@ -154,21 +154,25 @@ void decay_matrix(const SsdOperands& o, std::int64_t head, std::int64_t begin, f
   }
 }
 
-void ssd_step(Context& context, const SsdOperands& o, std::span<float* const> states, TensorView y) {
+void ssd_step(Context& context, const SsdOperands& o, TensorView states, std::span<const std::int32_t> slots,
+              TensorView y) {
   check_ssd_operands(o, "ssd_step");
   const std::int64_t rows = o.x.extent(0);
-  TANDEM_CHECK(std::ssize(states) == rows && y.shape() == Shape({rows, o.nheads * o.headdim}),
-               "ssd_step: " + std::to_string(states.size()) + " states, y " + y.shape().str());
   const std::int64_t head_state = o.headdim * o.dstate;
+  TANDEM_CHECK(std::ssize(slots) == rows && states.rank() == 2 && states.extent(1) == o.nheads * head_state &&
+                   y.shape() == Shape({rows, o.nheads * o.headdim}),
+               "ssd_step: " + std::to_string(slots.size()) + " slots of states " + states.shape().str() +
+                   ", y " + y.shape().str());
   parallel_over(context, rows * o.nheads, 0.2 * static_cast<double>(head_state),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
                     const std::int64_t r = i / o.nheads;
                     const std::int64_t h = i % o.nheads;
                     HWY_DYNAMIC_DISPATCH(step_head)
-                    (states[size(r)] + h * head_state, head_x(o, o.x, h).row(r), head_b(o, o.b, h).row(r),
-                     head_c(o, o.c, h).row(r), o.log_decay.row(r)[h], step_size(o, r, h), o.skip.f32()[h],
-                     y.row(r) + h * o.headdim, size(o.headdim), size(o.dstate));
+                    (states.row(slots[size(r)]) + h * head_state, head_x(o, o.x, h).row(r),
+                     head_b(o, o.b, h).row(r), head_c(o, o.c, h).row(r), o.log_decay.row(r)[h],
+                     step_size(o, r, h), o.skip.f32()[h], y.row(r) + h * o.headdim, size(o.headdim),
+                     size(o.dstate));
                   }
                 });
 }

@@ -26,8 +26,10 @@ struct SsdOperands {
   TensorView skip;           // D [H]
 };
 
-/// One token of each of R sequences; states[r] is [H, P, N] contiguous, updated in place. y [R, H*P].
-void ssd_step(Context& context, const SsdOperands& operands, std::span<float* const> states, TensorView y);
+/// One token of each of R sequences: row r updates the state of slot slots[r] in place. states [slots,
+/// H*P*N], each [H, P, N]; slots [R], all different; y [R, H*P].
+void ssd_step(Context& context, const SsdOperands& operands, TensorView states,
+              std::span<const std::int32_t> slots, TensorView y);
 
 /// R tokens of one sequence, in chunks of `chunk` tokens (models.md 2.4, chunked form). state [H, P, N] in
 /// and out. y [R, H*P].

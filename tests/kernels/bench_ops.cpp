@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 #include <functional>
+#include <numeric>
 #include <thread>
 
 #include <benchmark/benchmark.h>
@@ -124,18 +125,27 @@ constexpr std::int64_t kDim = 32;
 struct Decoding {
   SharedPrefix prefix;
   TensorView q, out;
-  std::vector<SuffixCache> suffixes;
+  std::vector<std::int32_t> slots, positions;
+  SlotCaches own;
 
-  Decoding(Operands& operands, std::int64_t batch, std::int64_t prompt, std::int64_t own)
+  Decoding(Operands& operands, std::int64_t batch, std::int64_t prompt, std::int64_t tokens)
       : prefix{operands.random({kHeadsKv, prompt, kDim}), operands.random({kHeadsKv, prompt, kDim})},
         q(operands.random({batch, kHeads * kDim})),
-        out(operands.zeros({batch, kHeads * kDim})) {
-    for (std::int64_t b = 0; b < batch; ++b) {
-      const TensorView keys = operands.random({kHeadsKv, 512, kDim});
-      suffixes.push_back({keys.f32(), operands.random(keys.shape()).f32(), 512, own});
-    }
+        out(operands.zeros({batch, kHeads * kDim})),
+        slots(static_cast<std::size_t>(batch)),
+        positions(slots.size(), static_cast<std::int32_t>(prompt + tokens - 1)) {
+    std::iota(slots.begin(), slots.end(), 0);
+    own = {operands.random({batch, kHeadsKv, 512, kDim}),
+           operands.random({batch, kHeadsKv, 512, kDim}),
+           {},
+           {},
+           prompt};
   }
-  void run(Context& context) { decode_attention(context, q, prefix, suffixes, kHeads, kHeadsKv, 0.18F, out); }
+  void run(Context& context) {
+    own.slot_ids = slots;
+    own.positions = positions;
+    decode_attention(context, q, prefix, own, kHeads, kHeadsKv, 0.18F, out);
+  }
 };
 
 void bench_decode_attention(benchmark::State& state) {
@@ -189,12 +199,12 @@ void bench_ssd_step(benchmark::State& state) {
   Operands operands;
   const SsdOperands o = recurrence(operands, batch, dstate);
   const TensorView y = operands.zeros({batch, kHeads * kDim});
-  std::vector<std::vector<float*>> layers(6);  // whose states take turns
-  for (auto& states : layers) {
-    for (std::int64_t i = 0; i < batch; ++i) states.push_back(operands.zeros({kHeads, kDim, dstate}).f32());
-  }
+  std::vector<TensorView> layers(6);  // whose states take turns
+  for (TensorView& states : layers) states = operands.zeros({batch, kHeads * kDim * dstate});
+  std::vector<std::int32_t> slots(static_cast<std::size_t>(batch));
+  std::iota(slots.begin(), slots.end(), 0);
   std::size_t layer = 0;
-  for (auto _ : state) ssd_step(context, o, layers[layer++ % layers.size()], y);
+  for (auto _ : state) ssd_step(context, o, layers[layer++ % layers.size()], slots, y);
   const auto elements = static_cast<double>(batch * kHeads * kDim * dstate);
   report(state, 5.0 * elements, 8.0 * elements);
 }
@@ -273,9 +283,10 @@ void bench_conv_step(benchmark::State& state) {
   const TensorView x = operands.random({64, kChannels});
   const TensorView y = operands.zeros({64, kChannels});
   const TensorView taps = operands.random({kChannels, 4});
-  std::vector<float*> windows;
-  for (int i = 0; i < 64; ++i) windows.push_back(operands.zeros({3, kChannels}).f32());
-  for (auto _ : state) causal_conv_step(context, x, taps, {}, ConvActivation::Silu, windows, y);
+  const TensorView windows = operands.zeros({64, 3 * kChannels});
+  std::vector<std::int32_t> slots(64);
+  std::iota(slots.begin(), slots.end(), 0);
+  for (auto _ : state) causal_conv_step(context, x, taps, {}, ConvActivation::Silu, windows, slots, y);
   report(state, 0, static_cast<double>(64 * kChannels * 4 * 8));
 }
 BENCHMARK(bench_conv_step);

@@ -49,14 +49,12 @@ std::vector<double> attended(Array& q, Array& k, Array& v, const Case& c, std::i
   return out;
 }
 
-// Rows [begin, begin + count) of k [T, K*D] as a cache [K, capacity, D], with NaN where nothing is stored.
-Array cache(Array& k, const Case& c, std::int64_t begin, std::int64_t count, std::int64_t capacity) {
-  Array result(Shape{c.nheads_kv, capacity, c.dim}, std::nanf(""));
-  for (std::int64_t h = 0; h < c.nheads_kv; ++h) {
-    for (std::int64_t j = 0; j < count; ++j) {
-      std::copy_n(k.view().row(begin + j) + h * c.dim, c.dim, result.view().row(h) + j * c.dim);
-    }
-  }
+// The rows of k [T, K*D] as a cache [K, T, D].
+Array cache(Array& k, const Case& c) {
+  const std::int64_t rows = k.view().extent(0);
+  Array result(Shape{c.nheads_kv, rows, c.dim}, std::nanf(""));
+  Context context;
+  append_heads(context, k, {}, {}, 0, result.view().reshape({1, c.nheads_kv, rows, c.dim}));
   return result;
 }
 
@@ -139,29 +137,34 @@ class TestAttention : public QObject {
     Case c{0, nheads, nheads_kv, dim};
     Array prompt_k = Array::random(Shape{prompt, nheads_kv * dim}, 1);
     Array prompt_v = Array::random(Shape{prompt, nheads_kv * dim}, 2);
-    Array prefix_k = cache(prompt_k, c, 0, prompt, prompt);
-    Array prefix_v = cache(prompt_v, c, 0, prompt, prompt);
+    Array prefix_k = cache(prompt_k, c);
+    Array prefix_v = cache(prompt_v, c);
     Array q = Array::padded(batch, nheads * dim, 3, 3, 2.0F);
-    std::vector<Array> caches;
-    std::vector<SuffixCache> shared;
-    std::vector<SuffixCache> alone;
+    // Slots in an order of their own, with their own tokens only, and with the prompt as well.
+    constexpr int kOwn = 70;
+    const Shape slots_shape = {batch, nheads_kv, kOwn, dim};
+    const Shape private_shape = {batch, nheads_kv, prompt + kOwn, dim};
+    const float unset = std::nanf("");
+    Array keys(slots_shape, unset), values(slots_shape, unset);
+    Array private_keys(private_shape, unset), private_values(private_shape, unset);
+    std::vector<std::int32_t> slot_ids, positions;
+    Context one;
     std::vector<double> want;
     for (int b = 0; b < batch; ++b) {
-      const std::int64_t own = 1 + b * 13 % 70;
-      c.rows = prompt + own;
+      slot_ids.push_back(batch - 1 - b);
+      positions.push_back(prompt + b * 13 % kOwn);
+      c.rows = positions.back() + 1;
       Array k = Array::random(Shape{c.rows, nheads_kv * dim}, 100U + static_cast<std::uint32_t>(b));
       Array v = Array::random(Shape{c.rows, nheads_kv * dim}, 200U + static_cast<std::uint32_t>(b));
       std::copy(prompt_k.data().begin(), prompt_k.data().end(), k.data().begin());
       std::copy(prompt_v.data().begin(), prompt_v.data().end(), v.data().begin());
-      for (const bool share : {true, false}) {
-        const std::int64_t begin = share ? prompt : 0;
-        const std::int64_t length = c.rows - begin;
-        caches.push_back(cache(k, c, begin, length, length + 3));
-        caches.push_back(cache(v, c, begin, length, length + 3));
-        // A vector's heap memory stays where it is when the Array moves.
-        (share ? shared : alone)
-            .push_back(
-                {caches[caches.size() - 2].data().data(), caches.back().data().data(), length + 3, length});
+      for (std::int64_t t = 0; t < c.rows; ++t) {
+        const std::vector<std::int32_t> slot = {slot_ids.back()}, at = {static_cast<std::int32_t>(t)};
+        append_heads(one, k.view().rows(t, 1), slot, at, 0, private_keys);
+        append_heads(one, v.view().rows(t, 1), slot, at, 0, private_values);
+        if (t < prompt) continue;
+        append_heads(one, k.view().rows(t, 1), slot, at, prompt, keys);
+        append_heads(one, v.view().rows(t, 1), slot, at, prompt, values);
       }
       Array rows(Shape{c.rows, nheads * dim});
       std::copy_n(q.view().row(b), nheads * dim, rows.view().row(c.rows - 1));
@@ -171,10 +174,12 @@ class TestAttention : public QObject {
     for (const int threads : {1, 2}) {
       Context context(threads);
       Array out = Array::padded(batch, nheads * dim, 1, 4);
-      decode_attention(context, q, {prefix_k, prefix_v}, shared, nheads, nheads_kv, c.scale(), out);
+      decode_attention(context, q, {prefix_k, prefix_v}, {keys, values, slot_ids, positions, prompt}, nheads,
+                       nheads_kv, c.scale(), out);
       QCOMPARE(difference(out, want, kSoftmax), QString());
       out = Array::padded(batch, nheads * dim, 1, 5);
-      decode_attention(context, q, {}, alone, nheads, nheads_kv, c.scale(), out);
+      decode_attention(context, q, {}, {private_keys, private_values, slot_ids, positions, 0}, nheads,
+                       nheads_kv, c.scale(), out);
       QCOMPARE(difference(out, want, kSoftmax), QString());
     }
   }
@@ -198,9 +203,11 @@ class TestAttention : public QObject {
     k.view().row(1)[3] = std::nanf("");
     causal_attention(context, q, k, v, 1, 1, 1.0F, out);
     for (int x = 0; x < 8; ++x) QVERIFY(!std::isnan(out.at(0, x)) && std::isnan(out.at(1, x)));
-    const std::vector<SuffixCache> suffixes(1, SuffixCache{k.data().data(), v.data().data(), 2, 2});
+    const std::vector<std::int32_t> slot_ids = {0}, positions = {1};
+    const SlotCaches own = {k.view().reshape({1, 1, 2, 8}), v.view().reshape({1, 1, 2, 8}), slot_ids,
+                            positions, 0};
     Array one(Shape{1, 8});
-    decode_attention(context, q.view().rows(0, 1), {}, suffixes, 1, 1, 1.0F, one);
+    decode_attention(context, q.view().rows(0, 1), {}, own, 1, 1, 1.0F, one);
     for (const float value : one.data()) QVERIFY(std::isnan(value));
   }
 };

@@ -5,6 +5,7 @@
 
 #include "kernels/ops/activation.h"
 #include "kernels/ops/causal_conv.h"
+#include "kernels/ops/copy.h"
 #include "kernels/ops/norm.h"
 #include "kernels/ops/rope.h"
 #include "tests/kernels/op_test.h"
@@ -288,15 +289,34 @@ class TestPointwise : public QObject {
         QCOMPARE(difference(y, want, kFewUlp), QString());
         // Token by token it gives the same outputs and leaves the same window.
         Array stepped = Array::padded(tokens, channels, 1, 6);
-        float* windows[] = {steps_window.data().data()};
+        const TensorView windows = steps_window.view().reshape({1, (kernel - 1) * channels});
+        const std::int32_t slot_ids[] = {0};
         for (std::int64_t t = 0; t < tokens; ++t) {
-          causal_conv_step(context, x.view().rows(t, 1), weight, bias_view, activation, windows,
+          causal_conv_step(context, x.view().rows(t, 1), weight, bias_view, activation, windows, slot_ids,
                            stepped.view().rows(t, 1));
         }
         QCOMPARE(difference(stepped, want, kFewUlp), QString());
         QCOMPARE(steps_window.data(), window.data());
       }
     }
+  }
+
+  void heads_are_repeated_and_rows_copied() {
+    Context context(2);
+    Array x = Array::padded(5, 6, 3, 1);
+    Array y = Array::padded(5, 12, 2, 2);
+    repeat_heads(context, x, 2, 4, y);
+    for (std::int64_t t = 0; t < 5; ++t)
+      for (std::int64_t i = 0; i < 12; ++i) QCOMPARE(y.view().row(t)[i], x.view().row(t)[i / 6 * 3 + i % 3]);
+    Array part(Shape{5, 8}, 7.0F);
+    copy(context, x, part.view().columns(1, 6));
+    for (std::int64_t t = 0; t < 5; ++t) {
+      QCOMPARE(part.view().row(t)[0], 7.0F);
+      for (std::int64_t i = 0; i < 6; ++i) QCOMPARE(part.view().row(t)[1 + i], x.view().row(t)[i]);
+      QCOMPARE(part.view().row(t)[7], 7.0F);
+    }
+    clear(context, part);
+    QCOMPARE(part.data(), std::vector<float>(40));
   }
 
   // models.md A.2

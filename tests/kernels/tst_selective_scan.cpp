@@ -96,11 +96,12 @@ class TestSelectiveScan : public QObject {
     Context context;
     Array stepped = start;
     Array y = Array::padded(rows, channels, 3, 9);
-    float* states[] = {stepped.data().data()};
+    const TensorView states = stepped.view().reshape({1, channels * dstate});
+    const std::int32_t slot_ids[] = {0};
     for (std::int64_t t = 0; t < rows; ++t) {
       SelectiveOperands token = p.operands;
       for (TensorView* view : {&token.x, &token.delta, &token.b, &token.c}) *view = view->rows(t, 1);
-      selective_step(context, token, states, y.view().rows(t, 1));
+      selective_step(context, token, states, slot_ids, y.view().rows(t, 1));
     }
     QCOMPARE(difference(y, want, kScan), QString());
     QCOMPARE(difference(stepped, state, kScan), QString());

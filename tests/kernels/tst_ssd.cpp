@@ -114,12 +114,13 @@ class TestSsd : public QObject {
     Context context;
     Array stepped = state;
     Array y = Array::padded(rows, nheads * headdim, 3, 9);
-    float* states[] = {stepped.data().data()};
+    const TensorView states = stepped.view().reshape({1, nheads * headdim * dstate});
+    const std::int32_t slot_ids[] = {0};
     for (std::int64_t t = 0; t < rows; ++t) {
       SsdOperands token = p.operands;
       for (TensorView* view : {&token.x, &token.b, &token.c, &token.log_decay}) *view = view->rows(t, 1);
       if (with_dt) token.dt = token.dt.rows(t, 1);
-      ssd_step(context, token, states, y.view().rows(t, 1));
+      ssd_step(context, token, states, slot_ids, y.view().rows(t, 1));
     }
     QCOMPARE(difference(y, want, kScan), QString());
     QCOMPARE(difference(stepped, want_state, kScan), QString());

@@ -29,7 +29,7 @@ std::vector<std::int32_t> example_ids(const Model& model, std::size_t count) {
 /// Logits of every position after `prompt` tokens, decoded one at a time in `slot`.
 Tensor decode_logits(const Model& model, Context& context, std::span<const std::int32_t> ids,
                      std::int64_t prompt, bool private_prefix) {
-  DecodeState state(model, {prompt, 3, static_cast<std::int64_t>(ids.size()), private_prefix});
+  DecodeState state(context, model, {prompt, 3, static_cast<std::int64_t>(ids.size()), private_prefix});
   Tensor logits({static_cast<std::int64_t>(ids.size()) - prompt + 1, model.info().vocab});
   model.prefill(context, ids.first(static_cast<std::size_t>(prompt)), &state, logits.view().rows(0, 1));
   const std::int32_t slot = 2;
@@ -107,7 +107,7 @@ class TestModels : public QObject {
     const std::int64_t prompt = 20;
     const std::int64_t batch = 64;
     const Tensor alone = decode_logits(*loaded, one, ids, prompt, false);
-    DecodeState state(*loaded, {prompt, batch, 32, false});
+    DecodeState state(three, *loaded, {prompt, batch, 32, false});
     Tensor logits({batch, loaded->info().vocab});
     loaded->prefill(three, std::span(ids).first(prompt), &state, logits.view().rows(0, 1));
     std::vector<std::int32_t> all(batch);

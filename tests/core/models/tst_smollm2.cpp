@@ -118,7 +118,7 @@ class TestSmolLm2 : public QObject {
     Context context(2);
     Tensor whole({count, vocab});
     m_model->prefill(context, ids, nullptr, whole);
-    DecodeState state(*m_model, {1, 1, count, false});
+    DecodeState state(context, *m_model, {1, 1, count, false});
     Tensor row({1, vocab});
     m_model->prefill(context, std::span(ids).first(1), &state, row);
     const std::int32_t slot = 0;
