@@ -99,15 +99,23 @@ bool holds_pickled(const fs::path& folder) {
   return std::any_of(begin(files), end(files), [](const auto& entry) { return is_pickled(entry.path()); });
 }
 
+/// 'it'\''s', as a POSIX shell reads it.
+std::string shell_quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
+/// Tied weights share memory in a pickle, which safetensors does not write: hence the copies.
 Error pickled(const fs::path& folder) {
   return {
       ErrorCode::Unsupported,
       fmt::format(
-          "{0}: pickled weights are never opened; convert them once with: python3 -c \"import glob, torch, "
-          "safetensors.torch as s; w = {{}}; [w.update(torch.load(f, map_location='cpu', weights_only=True)) "
-          "for f in glob.glob('{0}/pytorch_model*.bin')]; s.save_file({{k: v.clone().contiguous() for k, v "
-          "in w.items()}}, '{0}/model.safetensors')\"",
-          folder.string())};
+          "{}: pickled weights are never opened; convert them once with: cd {} && python3 -c \"import glob, "
+          "torch, safetensors.torch as s; w = {{}}; [w.update(torch.load(f, map_location='cpu', "
+          "weights_only=True)) for f in sorted(glob.glob('pytorch_model*.bin'))]; s.save_file({{k: "
+          "v.clone().contiguous() for k, v in w.items()}}, 'model.safetensors')\"",
+          folder.string(), shell_quoted(folder.string()))};
 }
 
 /// Tensor name -> shard, from model.safetensors.index.json.

@@ -14,6 +14,7 @@
 #include "core/checkpoint/gguf_llama.h"
 #include "core/models/families.h"
 #include "core/models/memory_plan.h"
+#include "core/models/text_side.h"
 
 namespace tandem {
 namespace {
@@ -49,11 +50,26 @@ std::vector<std::string> bundled(bool verifiers) {
   return names;
 }
 
+/// A folder with a model in it, or the one .gguf file in a folder without a config.json.
+Result<fs::path> folder_model(const fs::path& folder) {
+  std::error_code ignored;
+  if (fs::exists(folder / "config.json", ignored)) return folder;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".gguf") files.push_back(entry.path());
+  if (files.empty()) return folder;
+  if (files.size() == 1) return files.front();
+  std::sort(files.begin(), files.end());
+  return Error{ErrorCode::Unsupported,
+               fmt::format("{}: holds {} .gguf files; open one of them, such as {}", folder.string(),
+                           files.size(), files.front().filename().string())};
+}
+
 /// A .gguf file, or a folder.
 Result<fs::path> model_path(const std::string& name_or_path) {
   std::error_code ignored;
   const fs::path path(name_or_path);
-  if (fs::is_directory(path, ignored)) return path;
+  if (fs::is_directory(path, ignored)) return folder_model(path);
   if (fs::is_regular_file(path, ignored)) {
     if (path.extension() == ".gguf") return path;
     if (path.extension() == ".bin") return Checkpoint::open(name_or_path).error();
@@ -103,7 +119,6 @@ ModelInfo describe_model(const ModelFiles& files, const ModelWeights& layers, co
   }
   info.vocab = config.vocab_size;
   info.is_verifier = config.is_verifier;
-  info.is_verifier = config.is_verifier;
   info.d_model = config.d_model;
   info.d_ff = config.d_ff;
   info.max_context = config.max_context;
@@ -140,80 +155,6 @@ Result<ModelFiles> open_files(const std::string& name_or_path, const LoadOptions
   TANDEM_RETURN_IF_ERROR(plan.finish());
   files.info = describe_model(files, *layers, plan);
   return files;
-}
-
-/// What turns text into ids and back, and ends it.
-struct TextSide {
-  std::shared_ptr<const Tokenizer> tokenizer;
-  PromptFormat prompt;
-  std::vector<std::int32_t> eos_ids;
-};
-
-void add_end(const Tokenizer& tokenizer, std::string_view token, std::vector<std::int32_t>& ids) {
-  const auto id = token.empty() ? std::nullopt : tokenizer.id_of(token);
-  if (id && std::find(ids.begin(), ids.end(), *id) == ids.end()) ids.push_back(*id);
-}
-
-/// How the usual vocabularies spell the ends of texts, turns and messages.
-constexpr const char* kEnds[] = {"<|eot_id|>",    "<|end_of_text|>", "<|im_end|>", "<|end|>",
-                                 "<end_of_turn>", "<|endoftext|>",   "<|eom_id|>", "<EOT>"};
-
-/// What a GGUF file carries itself.
-Result<TextSide> read_gguf_text(const ModelFiles& files) {
-  const GgufFile& gguf = *files.checkpoint->gguf();
-  TextSide text;
-  TANDEM_TRY(text.tokenizer, read_tokenizer(gguf.settings));
-  TANDEM_TRY(const std::string_view jinja, gguf.settings.text("tokenizer.chat_template", ""));
-  text.prompt = chat_prompt(jinja);
-  text.eos_ids = files.config.eos_ids;
-  for (const char* end : kEnds)
-    if (const auto id = text.tokenizer->id_of(end); id && text.tokenizer->is_special(*id))
-      add_end(*text.tokenizer, end, text.eos_ids);
-  return text;
-}
-
-/// The model's own tokenizer, the one the user named, or the teacher's.
-Result<TextSide> read_folder_text(const ModelFiles& files, const LoadOptions& options) {
-  std::error_code ignored;
-  const auto has_tokenizer = [&](const fs::path& folder) {
-    return fs::exists(folder / "tokenizer.json", ignored);
-  };
-  fs::path source = files.path;
-  if (!has_tokenizer(source) && !options.tokenizer.empty()) source = options.tokenizer;
-  if (fs::is_regular_file(source, ignored)) source = source.parent_path();
-  TextSide text;
-  text.eos_ids = files.config.eos_ids;
-  if (options.tokenizer.empty() && options.teacher && !has_tokenizer(source)) {
-    text.tokenizer = options.teacher->shared_tokenizer();
-    text.prompt = options.teacher->prompt();
-    if (text.eos_ids.empty()) text.eos_ids = options.teacher->info().eos_ids;
-    return text;
-  }
-  if (!has_tokenizer(source))
-    return Error{
-        ErrorCode::NotFound,
-        fmt::format("{}: holds no tokenizer.json; open this model beside its teacher, or choose a folder "
-                    "that has one (--tokenizer)",
-                    source.string())};
-  TANDEM_TRY(text.tokenizer, read_tokenizer((source / "tokenizer.json").string()));
-  TANDEM_TRY(text.prompt, read_folder_prompt(source.string()));
-  if (text.eos_ids.empty() && source != files.path) {
-    TANDEM_TRY(text.eos_ids, read_eos_ids(source.string(), text.tokenizer->vocab_size()));
-  }
-  add_end(*text.tokenizer, text.prompt.eos_token, text.eos_ids);
-  if (text.eos_ids.empty())
-    for (const char* end : kEnds) add_end(*text.tokenizer, end, text.eos_ids);
-  return text;
-}
-
-Result<TextSide> read_text_side(const ModelFiles& files, const LoadOptions& options) {
-  TANDEM_TRY(TextSide text,
-             files.checkpoint->gguf() != nullptr ? read_gguf_text(files) : read_folder_text(files, options));
-  if (text.tokenizer->vocab_size() > files.config.vocab_size)
-    return Error{ErrorCode::Mismatch,
-                 fmt::format("{}: the tokenizer has {} tokens, the embedding has {} rows",
-                             files.path.string(), text.tokenizer->vocab_size(), files.config.vocab_size)};
-  return text;
 }
 
 /// Adds up the bytes read for LoadOptions::progress; the files are read twice, for the weights and, on a
@@ -281,7 +222,7 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path,
       return progress.goes_on();
     });
   });
-  auto text = read_text_side(files, options);
+  auto text = read_text_side(files.info, *files.checkpoint, options);
   auto weights = text ? read_weights(files, options, progress) : text.error();
   if (!weights) {
     progress.abandon();

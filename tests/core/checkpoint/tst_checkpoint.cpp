@@ -8,6 +8,7 @@
 
 #include <QDir>
 #include <QFile>
+#include <QProcess>
 #include <QTemporaryDir>
 #include <QTest>
 
@@ -294,6 +295,26 @@ class TestCheckpoint : public QObject {
     QVERIFY(QFile::rename(m_folder->filePath("pytorch_model.bin"),
                           m_folder->filePath("pytorch_model-00001-of-00002.bin")));
     verifyError(Checkpoint::open(m_folder->path().toStdString()), ErrorCode::Unsupported, words);
+  }
+
+  void theConversionRuns() {
+    const auto python = [](const QString& code, const QString& argument = {}) {
+      return QProcess::execute("python3", {"-c", code, argument}) == 0;
+    };
+    if (!python("import torch, safetensors.torch")) QSKIP("python3 lacks torch or safetensors");
+    const QString folder = m_folder->filePath("it's [one] $HOME");
+    QVERIFY(QDir().mkpath(folder));
+    QVERIFY(
+        python("import sys, torch; w = torch.arange(6.0).reshape(2, 3).bfloat16(); "
+               "torch.save({'tied': w, 'head': w}, sys.argv[1] + '/pytorch_model.bin')",
+               folder));
+    const QString message = QString::fromStdString(Checkpoint::open(folder.toStdString()).error().message);
+    const QString marker = "once with: ";
+    QCOMPARE(QProcess::execute("sh", {"-c", message.mid(message.indexOf(marker) + marker.size())}), 0);
+    const auto converted = Checkpoint::open(folder.toStdString());
+    QVERIFY2(converted.ok(), "the converted file does not open");
+    QCOMPARE((*converted)->shape("head"), (std::vector<std::int64_t>{2, 3}));
+    QVERIFY((*converted)->same("head", "tied"));
   }
 
   void saysWhatIsNotThere() {

@@ -232,9 +232,23 @@ class TestFamilies : public QObject {
     QCOMPARE(student->info().eos_ids, beside.teacher->info().eos_ids);
     QCOMPARE(open(kModels / "llamba")->info().eos_ids, beside.teacher->info().eos_ids);
     QCOMPARE(open(kModels / "hybrid-mamba2")->info().eos_ids, (std::vector<std::int32_t>{0, 101}));
+    LoadOptions stranger;
+    stranger.teacher = bundled("pocket-teacher");
+    const std::string other = error_of(kModels / "llamba", stranger);
+    QVERIFY2(other.find("pocket-teacher") != std::string::npos, other.c_str());
     LoadOptions file;
     file.tokenizer = resource_path("models/seed-teacher/tokenizer.json");
     QCOMPARE(open(kModels / "llamba", file)->prompt().template_text, beside.teacher->prompt().template_text);
+  }
+
+  void a_folder_of_one_gguf_file_is_that_model() {
+    fs::create_directory(path("m"));
+    write(path("m/a.gguf"), "no GGUF");
+    const std::string one = error_of(path("m"));
+    QVERIFY2(one.find("a.gguf") != std::string::npos, one.c_str());
+    write(path("m/b.gguf"), "no GGUF");
+    const std::string two = error_of(path("m"));
+    QVERIFY2(two.find("2 .gguf files") != std::string::npos, two.c_str());
   }
 
   void loading_tells_its_progress_and_stops() {
