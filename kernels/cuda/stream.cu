@@ -1,8 +1,9 @@
+#include "kernels/cuda/stream.h"
+
 #include <string>
 #include <utility>
 
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/stream.h"
 
 namespace tandem::cuda {
 

@@ -2,6 +2,7 @@
 // atomics, vector types. Included by kernels/cuda/device.h alone, when the compiler is not nvcc.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -23,6 +24,9 @@
 /// T name[], of the size given at the launch.
 #define TANDEM_DYNAMIC_SHARED(T, name) \
   T* const name = static_cast<T*>(::tandem::emulation::dynamic_shared_array())
+
+using std::max;
+using std::min;
 
 struct alignas(8) float2 {
   float x, y;

@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include <QString>
@@ -27,14 +28,22 @@ class Device {
     if (host.contiguous()) return {data, host.shape()};
     return TensorView(data, Shape{host.extent(0), host.stride(0)}).columns(0, host.extent(1));
   }
-  TensorView put(const std::vector<std::int32_t>& values) {
-    return {allocate(values.data(), values.size() * sizeof(std::int32_t)), DType::I32,
-            Shape{static_cast<std::int64_t>(values.size())}};
+  /// A copy of a contiguous tensor of any type.
+  TensorView put(const TensorView& tensor) {
+    const auto bytes = static_cast<std::size_t>(tensor.elements() * element_bytes(tensor.dtype()));
+    return {allocate(tensor.data(), bytes), tensor.dtype(), tensor.shape()};
+  }
+  std::span<const std::int32_t> put_ids(std::span<const std::int32_t> ids) {
+    return {static_cast<const std::int32_t*>(allocate(ids.data(), ids.size_bytes())), ids.size()};
   }
   /// NaN until written.
   TensorView empty(Shape shape) {
     buffers_.emplace_back(stream_, shape.elements() * element_bytes(DType::F32));
     return {static_cast<float*>(buffers_.back().data()), shape};
+  }
+  TensorView empty_bf16(Shape shape) {
+    buffers_.emplace_back(stream_, shape.elements() * element_bytes(DType::BF16));
+    return {buffers_.back().data(), DType::BF16, shape};
   }
   /// Elements row by row, without what lies between rows.
   std::vector<float> get(const TensorView& view) {
