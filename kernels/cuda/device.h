@@ -8,8 +8,10 @@
 #define TANDEM_DYNAMIC_SHARED(T, name)                            \
   extern __shared__ __align__(16) unsigned char dynamic_shared[]; \
   T* const name = reinterpret_cast<T*>(dynamic_shared)
+#define TANDEM_UNROLL _Pragma("unroll")
 #else
 #include "kernels/emulation/device.h"
+#define TANDEM_UNROLL
 #endif
 
 namespace tandem::cuda {

@@ -6,10 +6,14 @@
 
 namespace tandem::cuda {
 
+/// Over each `lanes` neighbours, a power of two up to 32, for all of them; all 32 must call.
+__device__ __forceinline__ float neighbours_sum(float value, int lanes) {
+  for (int apart = lanes / 2; apart > 0; apart /= 2) value += __shfl_xor_sync(kAllLanes, value, apart);
+  return value;
+}
 /// Over all lanes, for all lanes; all 32 must call.
 __device__ __forceinline__ float warp_sum(float value) {
-  for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) value += __shfl_xor_sync(kAllLanes, value, lanes);
-  return value;
+  return neighbours_sum(value, kWarp);
 }
 __device__ __forceinline__ float warp_max(float value) {
   for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) {

@@ -23,6 +23,10 @@ struct Matrix {
 inline Matrix<float> matrix(const TensorView& view) {
   return {view.f32(), view.stride(0)};
 }
+/// That of an operand that may be left out: then its data is null.
+inline Matrix<float> matrix_or_null(const TensorView& view) {
+  return view.data() == nullptr ? Matrix<float>{nullptr, 0} : matrix(view);
+}
 
 __device__ __forceinline__ float silu(float x) {
   return x / (1.0F + expf(-x));

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "kernels/base/parallel.h"
+#include "kernels/ops/selective_operands.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/ops/selective_scan.cpp"
@@ -97,21 +98,6 @@ std::size_t size(std::int64_t extent) {
   return static_cast<std::size_t>(extent);
 }
 
-void check_operands(const SelectiveOperands& o, const char* op) {
-  const std::int64_t rows = o.x.rank() == 2 ? o.x.extent(0) : -1;
-  const auto divides = [&](std::int64_t groups) { return groups > 0 && o.channels % groups == 0; };
-  const Shape per_channel = {rows, o.channels};
-  TANDEM_CHECK(rows >= 0 && o.channels > 0 && divides(o.b_groups) && divides(o.c_groups) &&
-                   o.x.shape() == per_channel && o.delta.shape() == per_channel &&
-                   o.b.shape() == Shape({rows, o.b_groups * o.dstate}) &&
-                   o.c.shape() == Shape({rows, o.c_groups * o.dstate}) && o.a.contiguous() &&
-                   o.a.shape() == Shape({o.channels, o.dstate}) && o.skip.shape() == Shape{o.channels},
-               std::string(op) + ": " + std::to_string(o.channels) + " channels of " +
-                   std::to_string(o.dstate) + ", x " + o.x.shape().str() + ", delta " +
-                   o.delta.shape().str() + ", b " + o.b.shape().str() + ", c " + o.c.shape().str() + ", a " +
-                   o.a.shape().str() + ", skip " + o.skip.shape().str());
-}
-
 /// b (or c) of a channel in a row.
 const float* group_of(const TensorView& groups, std::int64_t row, std::int64_t channel,
                       std::int64_t channels_per_group, std::int64_t dstate) {
@@ -160,7 +146,7 @@ void add_channel(const SelectiveOperands& o, std::int64_t e, float scale, float*
 
 void selective_step(Context& context, const SelectiveOperands& o, TensorView states,
                     std::span<const std::int32_t> slots, TensorView y) {
-  check_operands(o, "selective_step");
+  check_selective_operands(o, "selective_step");
   const std::int64_t rows = o.x.extent(0);
   TANDEM_CHECK(std::ssize(slots) == rows && states.rank() == 2 && states.extent(1) == o.channels * o.dstate &&
                    y.shape() == o.x.shape(),
@@ -174,7 +160,7 @@ void selective_step(Context& context, const SelectiveOperands& o, TensorView sta
 }
 
 void selective_scan(Context& context, const SelectiveOperands& o, TensorView state, TensorView y) {
-  check_operands(o, "selective_scan");
+  check_selective_operands(o, "selective_scan");
   const std::int64_t rows = o.x.extent(0);
   TANDEM_CHECK(state.contiguous() && state.shape() == o.a.shape() && y.shape() == o.x.shape(),
                "selective_scan: state " + state.shape().str() + ", y " + y.shape().str());
@@ -192,7 +178,7 @@ void selective_scan(Context& context, const SelectiveOperands& o, TensorView sta
 
 void selective_matrix(Context& context, const SelectiveOperands& o, std::span<const std::int64_t> heads,
                       std::int64_t nheads, TensorView m) {
-  check_operands(o, "selective_matrix");
+  check_selective_operands(o, "selective_matrix");
   const std::int64_t rows = o.x.extent(0);
   TANDEM_CHECK(nheads > 0 && o.channels % nheads == 0 && m.shape() == Shape({std::ssize(heads), rows, rows}),
                "selective_matrix: " + std::to_string(nheads) + " heads, m " + m.shape().str());

@@ -130,22 +130,6 @@ void scan_chunk(const SsdOperands& o, std::int64_t head, std::int64_t begin, std
 
 }  // namespace
 
-void check_ssd_operands(const SsdOperands& o, const char* op) {
-  const std::int64_t rows = o.x.rank() == 2 ? o.x.extent(0) : -1;
-  const auto divides = [&](std::int64_t heads) { return heads > 0 && o.nheads % heads == 0; };
-  const Shape per_head = {rows, o.nheads};
-  TANDEM_CHECK(rows >= 0 && o.nheads > 0 && divides(o.x_heads) && divides(o.b_heads) && divides(o.c_heads) &&
-                   o.x.shape() == Shape({rows, o.x_heads * o.headdim}) &&
-                   o.b.shape() == Shape({rows, o.b_heads * o.dstate}) &&
-                   o.c.shape() == Shape({rows, o.c_heads * o.dstate}) && o.log_decay.shape() == per_head &&
-                   (o.dt.data() == nullptr || o.dt.shape() == per_head) && o.skip.shape() == Shape{o.nheads},
-               std::string(op) + ": " + std::to_string(o.nheads) + " heads of " + std::to_string(o.headdim) +
-                   " x " + std::to_string(o.dstate) + ", x " + o.x.shape().str() + ", b " +
-                   o.b.shape().str() + ", c " + o.c.shape().str() + ", log_decay " +
-                   o.log_decay.shape().str() + ", dt " + o.dt.shape().str() + ", skip " +
-                   o.skip.shape().str());
-}
-
 void decay_matrix(const SsdOperands& o, std::int64_t head, std::int64_t begin, float* log_products,
                   TensorView decay) {
   for (std::int64_t l = 0; l < decay.extent(0); ++l) {

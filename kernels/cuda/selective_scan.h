@@ -1,0 +1,22 @@
+// The recurrence of Mamba-1 on the device: the operands of kernels/ops/selective_scan.h. f32, state and sums
+// included.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/base/tensor_view.h"
+#include "kernels/cuda/stream.h"
+#include "kernels/ops/selective_scan.h"
+
+namespace tandem::cuda {
+
+/// One token of each of R sequences: row r updates the state of slot slots[r] in place. states [slots, E*N],
+/// each [E, N]; slots [R] on the device, all different; y [R, E], rows may be strided. Launch: blocks of 128
+/// threads per row and as many channels as they hold with four a thread; neighbours in a warp are neighbours
+/// in a state's row. Moves 2 * R * E*N floats of state, the operands, and A [E, N] once if it stays in the
+/// cache.
+void selective_step(Stream& stream, const SelectiveOperands& operands, TensorView states,
+                    std::span<const std::int32_t> slots, TensorView y);
+
+}  // namespace tandem::cuda

@@ -1,0 +1,248 @@
+// Short convolution and the recurrences, a step and whole sequences, against the CPU's ops.
+#include <QTest>
+
+#include "kernels/cuda/causal_conv.h"
+#include "kernels/cuda/selective_scan.h"
+#include "kernels/cuda/ssd.h"
+#include "kernels/ops/activation.h"
+#include "tests/kernels/cuda/device_test.h"
+
+using namespace tandem;
+using test::Array;
+using test::Device;
+using test::device_difference;
+using test::reference;
+
+namespace {
+
+constexpr std::int64_t kSlots = 6;
+const std::vector<std::int32_t> kSlotIds = {4, 0, 3};
+// A step sums up to some hundred products in f32 on either side.
+constexpr double kStep = 5e-6;
+
+std::vector<double> joined(const TensorView& first, const TensorView& second) {
+  std::vector<double> all = reference(first);
+  const std::vector<double> rest = reference(second);
+  all.insert(all.end(), rest.begin(), rest.end());
+  return all;
+}
+std::vector<float> joined(Device& device, const TensorView& first, const TensorView& second) {
+  std::vector<float> all = device.get(first);
+  const std::vector<float> rest = device.get(second);
+  all.insert(all.end(), rest.begin(), rest.end());
+  return all;
+}
+
+/// Operands of R rows; heads share x and b, but not c.
+struct SsdProblem {
+  Array x, b, c, log_decay, dt, skip;
+  SsdOperands shape;
+
+  SsdProblem(std::int64_t rows, std::int64_t nheads, std::int64_t headdim, std::int64_t dstate,
+             std::int64_t shared, std::int64_t padding)
+      : x(Array::padded(rows, nheads / shared * headdim, padding, 1)),
+        b(Array::padded(rows, nheads / shared * dstate, padding, 2)),
+        c(Array::padded(rows, nheads * dstate, padding, 3)),
+        log_decay(Array::padded(rows, nheads, 2, 4)),
+        dt(Array::padded(rows, nheads, 3, 5)),
+        skip(Array::random(Shape{nheads}, 6)) {
+    Context context;
+    discrete_log_decay(context, log_decay, log_decay);
+    Array zeros(Shape{nheads});
+    step_sizes(context, dt, zeros, dt);
+    shape = {nheads, headdim, dstate, nheads / shared, nheads / shared, nheads, {}, {}, {}, {}, {}, {}};
+  }
+  /// With the operands where put() puts them; dt only when heads are shared.
+  template <typename Put>
+  SsdOperands operands(const Put& put) {
+    SsdOperands o = shape;
+    o.x = put(x);
+    o.b = put(b);
+    o.c = put(c);
+    o.log_decay = put(log_decay);
+    if (o.x_heads < o.nheads) o.dt = put(dt);
+    o.skip = put(skip);
+    return o;
+  }
+  SsdOperands host() {
+    return operands([](Array& array) { return array.view(); });
+  }
+  SsdOperands on(Device& device) {
+    return operands([&](Array& array) { return device.put(array); });
+  }
+};
+
+struct SelectiveProblem {
+  Array x, delta, b, c, a, skip;
+  SelectiveOperands shape;
+
+  SelectiveProblem(std::int64_t rows, std::int64_t channels, std::int64_t dstate, std::int64_t b_groups,
+                   std::int64_t c_groups, std::int64_t padding)
+      : x(Array::padded(rows, channels, padding, 1)),
+        delta(Array::padded(rows, channels, 3, 2)),
+        b(Array::padded(rows, b_groups * dstate, padding, 3)),
+        c(Array::padded(rows, c_groups * dstate, padding, 4)),
+        a(Array::random(Shape{channels, dstate}, 5)),
+        skip(Array::random(Shape{channels}, 6)) {
+    Context context;
+    Array zeros(Shape{channels});
+    step_sizes(context, delta, zeros, delta);
+    for (float& value : a.data()) value = -std::abs(value);
+    shape = {channels, dstate, b_groups, c_groups, {}, {}, {}, {}, {}, {}};
+  }
+  template <typename Put>
+  SelectiveOperands operands(const Put& put) {
+    SelectiveOperands o = shape;
+    o.x = put(x);
+    o.delta = put(delta);
+    o.b = put(b);
+    o.c = put(c);
+    o.a = put(a);
+    o.skip = put(skip);
+    return o;
+  }
+  SelectiveOperands host() {
+    return operands([](Array& array) { return array.view(); });
+  }
+  SelectiveOperands on(Device& device) {
+    return operands([&](Array& array) { return device.put(array); });
+  }
+};
+
+}  // namespace
+
+class TestCudaRecurrence : public QObject {
+  Q_OBJECT
+ private slots:
+  void conv_data() {
+    QTest::addColumn<int>("tokens");
+    QTest::addColumn<int>("channels");
+    QTest::addColumn<int>("taps");
+    QTest::addColumn<int>("padding");
+    for (const int taps : {1, 2, 4, 7}) {
+      QTest::addRow("3 x 24, %d taps", taps) << 3 << 24 << taps << 4;
+      QTest::addRow("40 x 31, %d taps", taps) << 40 << 31 << taps << 3;
+      QTest::addRow("1 x 1284, %d taps", taps) << 1 << 1284 << taps << 0;
+    }
+  }
+  void conv() {
+    QFETCH(int, tokens);
+    QFETCH(int, channels);
+    QFETCH(int, taps);
+    QFETCH(int, padding);
+    Context context;
+    Array x = Array::padded(tokens, channels, padding, 1);
+    Array weight = Array::random(Shape{channels, taps}, 2);
+    Array bias = Array::random(Shape{channels}, 3);
+    const Array window = Array::random(Shape{taps - 1, channels}, 4);
+    for (const bool with_bias : {false, true}) {
+      const auto activation = with_bias ? ConvActivation::Silu : ConvActivation::Identity;
+      Array y(Shape{tokens, channels});
+      Array moved = window;
+      causal_conv(context, x, weight, with_bias ? bias.view() : TensorView(), activation, moved, y);
+      const auto run = [&](Device& device) {
+        Array start = window;
+        const TensorView out = device.empty(Shape{tokens, channels});
+        const TensorView end = device.put(start);
+        cuda::causal_conv(device.stream(), device.put(x), device.put(weight),
+                          with_bias ? device.put(bias) : TensorView(), activation, end, out);
+        return joined(device, out, end);
+      };
+      QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kStep), QString());
+    }
+  }
+
+  void conv_step_data() { conv_data(); }
+  void conv_step() {
+    QFETCH(int, channels);
+    QFETCH(int, taps);
+    QFETCH(int, padding);
+    Context context;
+    Array x = Array::padded(3, channels, padding, 1);
+    Array weight = Array::random(Shape{channels, taps}, 2);
+    Array bias = Array::random(Shape{channels}, 3);
+    Array windows = Array::random(Shape{kSlots, (taps - 1) * channels}, 4);
+    Array moved = windows;
+    Array y(Shape{3, channels});
+    causal_conv_step(context, x, weight, bias, ConvActivation::Silu, moved, kSlotIds, y);
+    const auto run = [&](Device& device) {
+      const TensorView out = device.empty(Shape{3, channels});
+      const TensorView end = device.put(windows);
+      cuda::causal_conv_step(device.stream(), device.put(x), device.put(weight), device.put(bias),
+                             ConvActivation::Silu, end, device.put_ids(kSlotIds), out);
+      return joined(device, out, end);
+    };
+    QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kStep), QString());
+  }
+
+  void ssd_step_data() {
+    QTest::addColumn<int>("nheads");
+    QTest::addColumn<int>("headdim");
+    QTest::addColumn<int>("dstate");
+    QTest::addColumn<int>("shared");
+    QTest::addColumn<int>("padding");
+    QTest::newRow("Llamba") << 2 << 64 << 64 << 1 << 0;
+    QTest::newRow("Mamba-2") << 2 << 64 << 128 << 2 << 4;
+    QTest::newRow("large state") << 1 << 8 << 256 << 1 << 0;
+    QTest::newRow("small") << 4 << 8 << 16 << 2 << 4;
+    QTest::newRow("odd") << 3 << 5 << 7 << 3 << 1;
+    QTest::newRow("odd and long") << 1 << 33 << 70 << 1 << 0;
+    QTest::newRow("rows not aligned") << 2 << 16 << 16 << 1 << 3;
+  }
+  void ssd_step() {
+    QFETCH(int, nheads);
+    QFETCH(int, headdim);
+    QFETCH(int, dstate);
+    QFETCH(int, shared);
+    QFETCH(int, padding);
+    SsdProblem problem(3, nheads, headdim, dstate, shared, padding);
+    Array states = Array::random(Shape{kSlots, nheads * headdim * dstate}, 7);
+    Array moved = states;
+    Array y(Shape{3, nheads * headdim});
+    Context context;
+    tandem::ssd_step(context, problem.host(), moved, kSlotIds, y);
+    const auto run = [&](Device& device) {
+      const TensorView out = device.empty(y.view().shape());
+      const TensorView end = device.put(states);
+      cuda::ssd_step(device.stream(), problem.on(device), end, device.put_ids(kSlotIds), out);
+      return joined(device, out, end);
+    };
+    QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kStep), QString());
+  }
+
+  void selective_step_data() {
+    QTest::addColumn<int>("channels");
+    QTest::addColumn<int>("dstate");
+    QTest::addColumn<int>("b_groups");
+    QTest::addColumn<int>("c_groups");
+    QTest::addColumn<int>("padding");
+    QTest::newRow("Mamba-1") << 160 << 16 << 1 << 1 << 0;
+    QTest::newRow("MambaInLlama") << 128 << 16 << 2 << 8 << 4;
+    QTest::newRow("large state") << 4 << 256 << 1 << 2 << 0;
+    QTest::newRow("odd") << 15 << 7 << 3 << 5 << 1;
+    QTest::newRow("rows not aligned") << 24 << 8 << 3 << 3 << 3;
+  }
+  void selective_step() {
+    QFETCH(int, channels);
+    QFETCH(int, dstate);
+    QFETCH(int, b_groups);
+    QFETCH(int, c_groups);
+    QFETCH(int, padding);
+    SelectiveProblem problem(3, channels, dstate, b_groups, c_groups, padding);
+    Array states = Array::random(Shape{kSlots, channels * dstate}, 7);
+    Array moved = states;
+    Array y(Shape{3, channels});
+    Context context;
+    tandem::selective_step(context, problem.host(), moved, kSlotIds, y);
+    const auto run = [&](Device& device) {
+      const TensorView out = device.empty(y.view().shape());
+      const TensorView end = device.put(states);
+      cuda::selective_step(device.stream(), problem.on(device), end, device.put_ids(kSlotIds), out);
+      return joined(device, out, end);
+    };
+    QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kStep), QString());
+  }
+};
+
+QTEST_APPLESS_MAIN(TestCudaRecurrence)
+#include "tst_cuda_recurrence.moc"
