@@ -187,7 +187,12 @@ int runWindow(QApplication& application, const Options& options) {
   MainWindow window(workspace);
   QSettings settings;
   window.resize(QSize(1440, 900).boundedTo(window.screen()->availableSize()));
-  if (!picture) window.restorePreferences(settings);
+  if (!picture) {
+    window.restorePreferences(settings);
+    RecentModels& recent = workspace.recentModels();
+    recent.restore(settings);
+    QObject::connect(&recent, &RecentModels::changed, &window, [&] { recent.save(settings); });
+  }
   if (options.theme) Theme::instance().setMode(*options.theme);
   if (options.size) window.resize(*options.size);
   if (!options.view.isEmpty()) window.showView(options.view);

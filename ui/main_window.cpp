@@ -5,11 +5,11 @@
 #include <QDragEnterEvent>
 #include <QFileInfo>
 #include <QLabel>
-#include <QMimeData>
 #include <QStatusBar>
 #include <QVBoxLayout>
 
 #include "ui/file_kind.h"
+#include "ui/model_manager.h"
 #include "ui/theme.h"
 #include "ui/views/coverage_view.h"
 #include "ui/views/distil_view.h"
@@ -111,11 +111,6 @@ void MainWindow::buildToolBar() {
                                                 : QStringLiteral("studentModel"));
     models->setAccessibleName(tr("%1 model").arg(sideName(side)));
     models->setMinimumContentsLength(16);
-    for (const std::string& name : tandem::bundled_models()) {
-      models->addItem(QString::fromStdString(name), QString::fromStdString(name));
-    }
-    models->insertSeparator(models->count());
-    models->addItem(tr("Open a folder…"));
     connect(models, &QComboBox::activated, this, [this, side](int item) { chooseModel(side, item); });
     m_models[static_cast<int>(side)] = models;
     m_bar->addWidget(label);
@@ -135,6 +130,8 @@ void MainWindow::connectWorkspace() {
           [this](const QString& sentence) { m_message->tell(MessageBar::Kind::Problem, sentence); });
   connect(&m_workspace, &Workspace::notified, this,
           [this](const QString& sentence) { m_message->tell(MessageBar::Kind::Information, sentence); });
+  connect(&m_workspace, &Workspace::tokenizerWanted, this, &MainWindow::offerTokenizer);
+  connect(&m_workspace.recentModels(), &RecentModels::changed, this, &MainWindow::refreshModels);
   connect(&m_workspace, &Workspace::interrupted, this, &MainWindow::offerInterrupted);
   connect(&m_workspace, &Workspace::trainingToResume, this, [this] { showView(QStringLiteral("distil")); });
 }
@@ -206,9 +203,7 @@ void MainWindow::savePreferences(QSettings& settings) const {
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-  const QList<QUrl> urls = event->mimeData()->urls();
-  if (urls.size() != 1 || !urls.front().isLocalFile()) return;
-  const QString path = urls.front().toLocalFile();
+  const QString path = draggedPath(event->mimeData());
   const QString name = QFileInfo(path).fileName();
   switch (fileKind(path)) {
     case FileKind::Session:
@@ -228,7 +223,7 @@ void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
 
 void MainWindow::dropEvent(QDropEvent* event) {
   statusBar()->clearMessage();
-  openPath(event->mimeData()->urls().front().toLocalFile());
+  openPath(draggedPath(event->mimeData()));
   event->acceptProposedAction();
 }
 
@@ -266,25 +261,31 @@ void MainWindow::refreshState() {
   setWindowTitle(session.isEmpty() ? tr("Tandem") : tr("%1 – Tandem").arg(session));
 }
 
-/// The boxes show what is loaded or recorded, also when it is no bundled model.
+/// The boxes show what is loaded or recorded, and offer the other models at hand.
 void MainWindow::refreshModels() {
+  const ModelList list(m_workspace);
   for (Side side : {Side::Teacher, Side::Student}) {
     QComboBox* box = m_models[static_cast<int>(side)];
     const QString name = m_workspace.modelName(side);
-    if (!name.isEmpty() && box->findText(name) < 0) {
-      const auto model = m_workspace.model(side);
-      box->insertItem(0, name, model ? QString::fromStdString(model->info().path) : name);
+    box->clear();
+    for (int row = 0; row < list.rowCount(); ++row) {
+      const QModelIndex model = list.index(row, ModelList::NameColumn);
+      if (!model.data(ModelList::MissingRole).toBool())
+        box->addItem(model.data().toString(), model.data(ModelList::ChoiceRole));
     }
+    if (!name.isEmpty() && box->findText(name) < 0) box->insertItem(0, name, name);
+    box->insertSeparator(box->count());
+    box->addItem(tr("Models…"));
     box->setCurrentIndex(name.isEmpty() ? -1 : box->findText(name));
   }
   refreshState();
 }
 
 void MainWindow::chooseModel(Side side, int item) {
-  const QString path = m_models[static_cast<int>(side)]->itemData(item).toString();
+  const QString choice = m_models[static_cast<int>(side)]->itemData(item).toString();
   refreshModels();  // until it is loaded, the box shows what is
-  if (path.isEmpty()) return openModelFile(side);
-  m_workspace.openModels(side == Side::Teacher ? path : QString(), side == Side::Student ? path : QString());
+  if (choice.isEmpty()) return showModels();
+  m_workspace.openModel(choice, side);
 }
 
 void MainWindow::offerInterrupted(const QString& path) {

@@ -17,6 +17,8 @@
 
 namespace tandem::ui {
 
+class ModelManager;
+
 class MainWindow : public QMainWindow {
   Q_OBJECT
  public:
@@ -61,7 +63,8 @@ class MainWindow : public QMainWindow {
   void openModelFile(Side side);
   void exportView();
   void exportAllPlots();
-  void showModelDetails();
+  void showModels();
+  void offerTokenizer(const QString& path, Side side, const QString& sentence);
   void showShortcuts();
   void showAbout();
 
@@ -75,6 +78,7 @@ class MainWindow : public QMainWindow {
   ProblemDock* m_problems;
   StatusStrip* m_status;
   QAction *m_run = nullptr, *m_runAll = nullptr, *m_stop = nullptr, *m_closeSession = nullptr;
+  ModelManager* m_manager = nullptr;  // once it was asked for
   QComboBox* m_models[2] = {nullptr, nullptr};
 };
 

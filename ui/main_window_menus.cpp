@@ -14,11 +14,10 @@
 #include "core/base/provenance.h"
 #include "core/problems/problems.h"
 #include "ui/main_window.h"
-#include "ui/model_table.h"
+#include "ui/model_manager.h"
 #include "ui/session_files.h"
 #include "ui/theme.h"
 #include "ui/widgets/problem_strip.h"
-#include "ui/widgets/table_window.h"
 
 namespace tandem::ui {
 
@@ -70,8 +69,8 @@ void MainWindow::buildFileMenu() {
           [this] { openModelFile(Side::Teacher); });
   command(menu, QStringLiteral("openStudent"), tr("Open st&udent model…"), {},
           [this] { openModelFile(Side::Student); });
-  command(menu, QStringLiteral("modelDetails"), tr("Model &details…"), QKeySequence(Qt::CTRL | Qt::Key_I),
-          [this] { showModelDetails(); });
+  command(menu, QStringLiteral("models"), tr("&Models…"), QKeySequence(Qt::CTRL | Qt::Key_I),
+          [this] { showModels(); });
   command(menu, QStringLiteral("openProblems"), tr("Open &problem set…"), {}, [this] {
     const QString path =
         QFileDialog::getOpenFileName(this, tr("Open problem set"), QString(), tr("Problems (*.jsonl *.csv)"));
@@ -160,20 +159,22 @@ void MainWindow::openModelFile(Side side) {
   m_workspace.openModels(side == Side::Teacher ? path : QString(), side == Side::Student ? path : QString());
 }
 
-/// The two architectures side by side: what they are, what they need, where they differ.
-void MainWindow::showModelDetails() {
-  const auto teacher = m_workspace.model(Side::Teacher);
-  const auto student = m_workspace.model(Side::Student);
-  if (!teacher && !student) {
-    m_message->tell(MessageBar::Kind::Information, tr("Open a model to see its details"));
-    return;
-  }
-  auto* window = new TableWindow(tr("Model details"),
-                                 modelTable(teacher ? &teacher->info() : nullptr,
-                                            student ? &student->info() : nullptr, m_workspace.settings()),
-                                 this);
-  window->setAttribute(Qt::WA_DeleteOnClose);
-  window->show();
+void MainWindow::showModels() {
+  if (m_manager == nullptr) m_manager = new ModelManager(m_workspace, this);
+  if (!m_manager->isVisible()) m_manager->compareLoaded();
+  m_manager->show();
+  m_manager->raise();
+  m_manager->activateWindow();
+}
+
+void MainWindow::offerTokenizer(const QString& path, Side side, const QString& sentence) {
+  m_message->tell(MessageBar::Kind::Problem, sentence, {{tr("Choose a tokenizer…"), [this, path, side] {
+                                                           const QString file = QFileDialog::getOpenFileName(
+                                                               this, tr("Choose a tokenizer"), QString(),
+                                                               tr("Tokenizers (tokenizer.json)"));
+                                                           if (!file.isEmpty())
+                                                             m_workspace.openModel(path, side, file);
+                                                         }}});
 }
 
 void MainWindow::exportView() {

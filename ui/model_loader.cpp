@@ -1,48 +1,21 @@
 #include "ui/model_loader.h"
 
-#include <QCoreApplication>
-#include <QFileInfo>
+#include <mutex>
+#include <utility>
+
+#include <QtConcurrentRun>
 
 #include "core/models/memory_plan.h"
+#include "core/models/text_side.h"
 #include "ui/format.h"
-#include "ui/theme.h"
 
 namespace tandem::ui {
 namespace {
 
-QString tr(const char* text) {
-  return QCoreApplication::translate("ModelLoader", text);
-}
+constexpr int kTellMs = 100;
 
 QString bytes(std::int64_t count) {
   return formatBytes(static_cast<double>(count));
-}
-
-/// What the model will take, said before its weights are read.
-QString planText(const QString& name) {
-  const auto info = tandem::inspect_model(name.toStdString());
-  if (!info) return tr("Loading %1").arg(QFileInfo(name).fileName());
-  const tandem::MemoryPlan plan = tandem::plan_memory(*info, {});
-  return tr("Loading %1: %2 of %3 free")
-      .arg(QString::fromStdString(info->name), bytes(plan.peak()), bytes(tandem::available_memory()));
-}
-
-/// Loads a model for `side`, or for the side it belongs to.
-void load(const QString& name, std::optional<std::size_t> side, tandem::LoadOptions& options,
-          LoadState& state, LoadedModels& loaded) {
-  if (name.isEmpty() || options.stop.stop_requested()) return;
-  state.setWhat(planText(name));
-  options.progress = [&state](std::int64_t done, std::int64_t total) {
-    state.setPercent(static_cast<int>(total > 0 ? 100 * done / total : 100));
-  };
-  auto model = tandem::open_model(name.toStdString(), options);
-  if (model) {
-    const std::size_t at = side.value_or(sideOf((*model)->info()));
-    loaded.models[at] = *model;
-    if (at == 0) options.teacher = *model;
-  } else if (loaded.error.isEmpty() && model.error().code != tandem::ErrorCode::Cancelled) {
-    loaded.error = QString::fromStdString(model.error().message);
-  }
 }
 
 }  // namespace
@@ -51,30 +24,142 @@ std::size_t sideOf(const tandem::ModelInfo& info) {
   return static_cast<std::size_t>(info.is_pure_attention() ? Side::Teacher : Side::Student);
 }
 
-LoadState::Reading LoadState::reading() const {
-  const std::lock_guard lock(m_mutex);
-  return m_reading;
+ModelPointer lenderOf(const tandem::ModelInfo& model, const std::array<ModelPointer, 2>& models) {
+  for (const ModelPointer& lender : models)
+    if (lender && tandem::same_vocabulary(model, lender->info())) return lender;
+  return nullptr;
 }
 
-void LoadState::setWhat(const QString& what) {
-  const std::lock_guard lock(m_mutex);
-  m_reading = {what, 0};
+/// What a load is doing, told by its thread and read by the GUI's. Thread-safe.
+class LoadState {
+ public:
+  std::pair<QString, int> reading() const {
+    const std::lock_guard lock(m_mutex);
+    return {m_what, m_percent};
+  }
+  void setWhat(const QString& what) {
+    const std::lock_guard lock(m_mutex);
+    m_what = what;
+    m_percent = 0;
+  }
+  void setPercent(int percent) {
+    const std::lock_guard lock(m_mutex);
+    m_percent = percent;
+  }
+
+ private:
+  mutable std::mutex m_mutex;
+  QString m_what = ModelLoader::tr("Loading");
+  int m_percent = 0;
+};
+
+namespace {
+
+/// One load, on its worker thread.
+class Load {
+ public:
+  Load(LoadRequest request, LoadState& state, std::stop_token stop)
+      : m_request(std::move(request)), m_state(state), m_stop(std::move(stop)) {}
+
+  LoadedModels run() {
+    for (std::size_t side = 0; side < m_request.sides.size(); ++side) open(m_request.sides[side], side);
+    open(m_request.anySide, {});
+    return std::move(m_loaded);
+  }
+
+ private:
+  void open(const ModelChoice& choice, std::optional<std::size_t> side) {
+    if (choice.name.isEmpty() || m_stop.stop_requested()) return;
+    const auto info = tandem::inspect_model(choice.name.toStdString());
+    if (!info) return fail(info.error());
+    const std::size_t at = side.value_or(sideOf(*info));
+    tandem::LoadOptions options;
+    options.stop = m_stop;
+    options.tokenizer = choice.tokenizer.toStdString();
+    options.teacher = lenderOf(*info, m_request.lenders);
+    options.progress = [this](std::int64_t done, std::int64_t total) {
+      m_state.setPercent(static_cast<int>(total > 0 ? 100 * done / total : 100));
+    };
+    m_state.setWhat(planText(*info));
+    auto model = tandem::open_model(choice.name.toStdString(), options);
+    if (!model) {
+      fail(model.error());
+      if (choice.tokenizer.isEmpty() && !options.teacher && !tandem::has_tokenizer(info->path))
+        ask(*info, at);
+      return;
+    }
+    m_request.lenders[at] = m_loaded.models[at] = *std::move(model);
+    m_loaded.tokenizers[at] = choice.tokenizer;
+  }
+
+  void fail(const tandem::Error& error) {
+    if (m_loaded.error.isEmpty() && error.code != tandem::ErrorCode::Cancelled)
+      m_loaded.error = QString::fromStdString(error.message);
+  }
+
+  void ask(const tandem::ModelInfo& info, std::size_t side) {
+    if (!m_loaded.withoutTokenizer.isEmpty()) return;
+    m_loaded.tokenizerFor = static_cast<Side>(side);
+    m_loaded.withoutTokenizer = QString::fromStdString(info.path);
+  }
+
+  /// What the model will take, said before its weights are read.
+  static QString planText(const tandem::ModelInfo& info) {
+    return ModelLoader::tr("Loading %1: %2 of %3 free")
+        .arg(QString::fromStdString(info.name), bytes(tandem::plan_memory(info, {}).peak()),
+             bytes(tandem::available_memory()));
+  }
+
+  LoadRequest m_request;
+  LoadState& m_state;
+  std::stop_token m_stop;
+  LoadedModels m_loaded;
+};
+
+}  // namespace
+
+ModelLoader::ModelLoader(QObject* parent) : QObject(parent) {
+  m_clock.setInterval(kTellMs);
+  connect(&m_clock, &QTimer::timeout, this, &ModelLoader::tell);
 }
 
-void LoadState::setPercent(int percent) {
-  const std::lock_guard lock(m_mutex);
-  m_reading.percent = percent;
+ModelLoader::~ModelLoader() {
+  stop();
 }
 
-LoadedModels loadModels(const LoadRequest& request, LoadState& state, std::stop_token stop) {
-  LoadedModels loaded;
-  tandem::LoadOptions options;
-  options.teacher = request.teacher;
-  options.stop = std::move(stop);
-  for (std::size_t side = 0; side < request.names.size(); ++side)
-    load(request.names[side], side, options, state, loaded);
-  load(request.anySide, {}, options, state, loaded);
-  return loaded;
+void ModelLoader::load(LoadRequest request, bool quiet, Done done) {
+  const quint64 generation = ++m_generation;
+  stop();
+  m_stop = {};
+  m_state = std::make_shared<LoadState>();
+  auto work = [request = std::move(request), state = m_state, stop = m_stop.get_token()] {
+    return Load(request, *state, stop).run();
+  };
+  QtConcurrent::run(std::move(work))
+      .then(this, [this, generation, done = std::move(done)](LoadedModels loaded) {
+        const bool newest = generation == m_generation;
+        if (newest && m_clock.isActive()) {
+          m_clock.stop();
+          emit progress(QString(), 100);
+        }
+        done(newest, std::move(loaded));
+      });
+  if (quiet) {
+    m_clock.stop();
+    emit progress(QString(), 100);
+  } else {
+    m_clock.start();
+    tell();
+  }
+}
+
+void ModelLoader::stop() {
+  m_stop.request_stop();
+}
+
+void ModelLoader::tell() {
+  const auto [what, percent] = m_state->reading();
+  emit progress(what, percent);
 }
 
 }  // namespace tandem::ui

@@ -2,14 +2,17 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 
+#include <QObject>
 #include <QString>
+#include <QTimer>
 
 #include "core/models/model.h"
+#include "ui/theme.h"
 
 namespace tandem::ui {
 
@@ -18,34 +21,53 @@ using ModelPointer = std::shared_ptr<const tandem::Model>;
 /// 0: pure attention, a teacher; 1: a student.
 std::size_t sideOf(const tandem::ModelInfo& info);
 
-/// What a load is doing, told by its thread and read by the GUI's. Thread-safe.
-class LoadState {
- public:
-  struct Reading {
-    QString what;     // "Loading name: 5.0 GB of 20 GB free"
-    int percent = 0;  // of the bytes to read
-  };
-  Reading reading() const;
-  void setWhat(const QString& what);
-  void setPercent(int percent);
+/// Which of two models may lend `model` its tokenizer; null when neither may.
+ModelPointer lenderOf(const tandem::ModelInfo& model, const std::array<ModelPointer, 2>& models);
 
- private:
-  mutable std::mutex m_mutex;
-  Reading m_reading;
+struct ModelChoice {
+  QString name;       // a bundled name, a folder or a file; empty: none
+  QString tokenizer;  // a folder or file, for a model published without
+};
+
+struct LoadRequest {
+  std::array<ModelChoice, 2> sides;
+  ModelChoice anySide;                  // a model for the side it belongs to
+  std::array<ModelPointer, 2> lenders;  // loaded already; lend their tokenizers to models that have none
 };
 
 struct LoadedModels {
   std::array<ModelPointer, 2> models;  // null = keep
-  QString error;
+  std::array<QString, 2> tokenizers;   // what ModelChoice said
+  QString error;                       // the first
+  QString withoutTokenizer;            // the error is that this model has none, and none was to be had
+  Side tokenizerFor = Side::Student;   // its side
 };
 
-struct LoadRequest {
-  std::array<QString, 2> names;  // by side; empty: none
-  QString anySide;               // a model for the side it belongs to
-  ModelPointer teacher;          // lends its tokenizer to models that have none
-};
+class LoadState;
 
-/// Opens what is asked for, one after the other. An empty error and no models when it was stopped.
-LoadedModels loadModels(const LoadRequest& request, LoadState& state, std::stop_token stop);
+/// Confined to the GUI thread.
+class ModelLoader : public QObject {
+  Q_OBJECT
+ public:
+  explicit ModelLoader(QObject* parent = nullptr);
+  ~ModelLoader() override;
+  /// `newest`: no other load was asked for meanwhile. When it was stopped, there are no models and no error.
+  using Done = std::function<void(bool newest, LoadedModels loaded)>;
+  /// Gives up the load that is under way. `quiet`: without progress.
+  void load(LoadRequest request, bool quiet, Done done);
+  void stop();
+
+ signals:
+  /// "Loading name: 5.0 GB of 20 GB free" and percent of the bytes to read; empty at the end.
+  void progress(const QString& what, int percent);
+
+ private:
+  void tell();
+
+  std::shared_ptr<LoadState> m_state;  // of the newest load
+  std::stop_source m_stop;
+  quint64 m_generation = 0;
+  QTimer m_clock;
+};
 
 }  // namespace tandem::ui

@@ -1,16 +1,13 @@
 #include "ui/model_table.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include <QCoreApplication>
 
-#include "core/models/memory_plan.h"
 #include "ui/format.h"
-#include "ui/theme.h"
 
 namespace tandem::ui {
 namespace {
@@ -50,10 +47,10 @@ QString sizesText(const tandem::ModelInfo& info, std::int64_t tandem::LayerInfo:
   return parts.isEmpty() ? QStringLiteral("–") : parts.join(QStringLiteral(", "));
 }
 
-QString needText(const tandem::ModelInfo& info, const tandem::RunSettings& settings) {
-  const std::int64_t batch = settings.batch > 0 ? settings.batch : settings.completions;
-  const auto plan = tandem::plan_memory(info, {kPlannedPrompt, batch, settings.max_new_tokens, false});
-  return bytes(plan.peak());
+/// What a decode step reads, which for quantised weights depends on how many completions it serves.
+QString readText(const tandem::ModelInfo& info) {
+  if (info.single_bytes == 0) return bytes(info.weight_bytes);
+  return tr("%1 for one, %2 for more").arg(bytes(info.single_bytes), bytes(info.weight_bytes));
 }
 
 QStringList values(const tandem::ModelInfo& info, const tandem::RunSettings& settings) {
@@ -71,8 +68,9 @@ QStringList values(const tandem::ModelInfo& info, const tandem::RunSettings& set
           bytes(info.cache_bytes_per_token()),
           bytes(info.state_bytes()),
           bytes(info.memory_bytes),
-          needText(info, settings),
-          QString::fromStdString(info.sha256),
+          readText(info),
+          bytes(plannedMemory(info, settings).peak()),
+          info.sha256.empty() ? tr("not read yet") : QString::fromStdString(info.sha256),
           QString::fromStdString(info.path)};
 }
 
@@ -91,34 +89,40 @@ QStringList factNames(const tandem::RunSettings& settings) {
           tr("Cache of a token"),
           tr("State of a completion"),
           tr("Weights in memory"),
-          tr("Needs at most, for %1 completions of %2 tokens")
-              .arg(settings.completions)
-              .arg(settings.max_new_tokens),
+          tr("Weights a step reads"),
+          tr("Needs for %1 × %2 tokens").arg(settings.completions).arg(settings.max_new_tokens),
           tr("SHA-256 of the weight files"),
           tr("Opened from")};
 }
 
 }  // namespace
 
-PlotTable modelTable(const tandem::ModelInfo* teacher, const tandem::ModelInfo* student,
-                     const tandem::RunSettings& settings) {
-  const QStringList names = factNames(settings);
-  std::array<QStringList, 2> columns;
+PlotTable modelTable(const std::vector<ModelColumn>& models, const tandem::RunSettings& settings,
+                     bool onlyDifferences) {
   PlotTable table;
   table.headers = {tr("Fact")};
-  for (const auto& [side, info] : {std::pair{Side::Teacher, teacher}, std::pair{Side::Student, student}}) {
-    table.headers << sideName(side) + (info != nullptr ? QLatin1Char(' ') + QString::fromStdString(info->name)
-                                                       : QString());
-    if (info != nullptr) columns[static_cast<std::size_t>(side)] = values(*info, settings);
+  std::vector<QStringList> columns;
+  for (const ModelColumn& model : models) {
+    table.headers << model.title;
+    columns.push_back(values(*model.info, settings));
   }
-  table.headers << tr("Differ");
-  const bool both = teacher != nullptr && student != nullptr;
+  const bool two = models.size() == 2;
+  if (two) table.headers << tr("Differ");
+  const QStringList names = factNames(settings);
   for (int i = 0; i < names.size(); ++i) {
-    const QString left = columns[0].value(i);
-    const QString right = columns[1].value(i);
-    table.rows.append({names[i], left, right, both && left != right ? QStringLiteral("≠") : QString()});
+    const bool differ = two && columns[0][i] != columns[1][i];
+    if (onlyDifferences && two && !differ) continue;
+    QStringList row{names[i]};
+    for (const QStringList& column : columns) row << column[i];
+    if (two) row << (differ ? QStringLiteral("≠") : QString());
+    table.rows.append(row);
   }
   return table;
+}
+
+tandem::MemoryPlan plannedMemory(const tandem::ModelInfo& info, const tandem::RunSettings& settings) {
+  const std::int64_t batch = settings.batch > 0 ? settings.batch : settings.completions;
+  return tandem::plan_memory(info, {kPlannedPrompt, batch, settings.max_new_tokens, false});
 }
 
 }  // namespace tandem::ui

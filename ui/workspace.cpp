@@ -14,7 +14,9 @@
 #include <QtConcurrentRun>
 
 #include "core/base/provenance.h"
+#include "ui/file_kind.h"
 #include "ui/model_loader.h"
+#include "ui/models/problem_model.h"
 #include "ui/run_job.h"
 #include "ui/session_files.h"
 #include "ui/widgets/plot.h"
@@ -23,7 +25,6 @@ namespace tandem::ui {
 namespace {
 
 constexpr int kFrameMs = 16;
-constexpr int kLoadMs = 100;
 
 using ProblemKey = std::pair<std::string, std::int64_t>;  // set, Problem::index
 
@@ -31,13 +32,6 @@ using ProblemKey = std::pair<std::string, std::int64_t>;  // set, Problem::index
 template <typename Work, typename Done>
 void background(QObject* context, Work work, Done done) {
   QtConcurrent::run(std::move(work)).then(context, std::move(done));
-}
-
-/// A typed problem's index comes from its text, so that the same text draws the same completions.
-std::int64_t textIndex(const std::string& text) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return static_cast<std::int64_t>(hash & 0x7fffffff);
 }
 
 const std::string kTypedSet = "typed";
@@ -54,10 +48,9 @@ struct Workspace::Private {
       const std::vector<tandem::EvaluateRequest>&)>;
   void start(const std::vector<std::int64_t>& positions, SessionChoice choose,
              const std::string& verifier = {});
-  using LoadDone = std::function<void(bool newest, LoadedModels loaded)>;
-  void load(LoadRequest request, LoadDone done);
+  ModelChoice choice(const QString& name, const QString& tokenizer = {}) const;
   void loadModels(LoadRequest request);
-  void showLoad();
+  void takeLoaded(LoadedModels loaded);
   void open(const QString& path, bool resume);
   void adopt(OpenedSession opened, bool resume);
   void findModelsOf(const std::vector<tandem::SessionModel>& wanted, bool resume);
@@ -82,10 +75,9 @@ struct Workspace::Private {
   QString occupied;  // why no run starts
   bool replay = false;
   int loading = 0;
-  std::shared_ptr<LoadState> loadState;  // of the newest load
-  std::stop_source loadStop;
-  QTimer loadClock;
-  quint64 modelsGeneration = 0, problemsGeneration = 0, sessionGeneration = 0;
+  RecentModels recent;
+  ModelLoader loader;
+  quint64 problemsGeneration = 0, sessionGeneration = 0;
   std::unique_ptr<RunJob> job;
   int planned = 0, done = 0;  // problems, counted once for each model
   QTimer frameClock;
@@ -93,8 +85,7 @@ struct Workspace::Private {
 
 Workspace::Workspace(QObject* parent) : QObject(parent), d(std::make_unique<Private>(this)) {
   d->settings.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  d->loadClock.setInterval(kLoadMs);
-  connect(&d->loadClock, &QTimer::timeout, this, [this] { d->showLoad(); });
+  connect(&d->loader, &ModelLoader::progress, this, &Workspace::loadProgress);
   d->frameClock.setInterval(kFrameMs);
   d->frameClock.setTimerType(Qt::PreciseTimer);
   connect(&d->frameClock, &QTimer::timeout, this, [this] { d->frame(); });
@@ -104,9 +95,7 @@ Workspace::Workspace(QObject* parent) : QObject(parent), d(std::make_unique<Priv
   }
 }
 
-Workspace::~Workspace() {
-  d->loadStop.request_stop();
-}
+Workspace::~Workspace() = default;
 
 Workspace::State Workspace::state() const {
   if (d->job) return State::Running;
@@ -117,6 +106,10 @@ Workspace::State Workspace::state() const {
 
 SelectionModel& Workspace::selection() {
   return d->selection;
+}
+
+RecentModels& Workspace::recentModels() {
+  return d->recent;
 }
 
 std::shared_ptr<const tandem::Model> Workspace::model(Side side) const {
@@ -169,11 +162,13 @@ std::int64_t Workspace::problemId(int position) const {
 }
 
 void Workspace::openModels(const QString& teacher, const QString& student) {
-  d->loadModels({{teacher, student}, {}, {}});
+  d->loadModels({{d->choice(teacher), d->choice(student)}, {}, {}});
 }
 
-void Workspace::openModel(const QString& path) {
-  d->loadModels({{}, path, {}});
+void Workspace::openModel(const QString& path, std::optional<Side> side, const QString& tokenizer) {
+  LoadRequest request;
+  (side ? request.sides[static_cast<std::size_t>(*side)] : request.anySide) = d->choice(path, tokenizer);
+  d->loadModels(std::move(request));
 }
 
 void Workspace::openProblems(const QString& nameOrPath) {
@@ -195,11 +190,8 @@ void Workspace::openProblems(const QString& nameOrPath) {
 }
 
 void Workspace::addProblem(const QString& question) {
-  tandem::Problem problem;
-  problem.question = question.simplified().toStdString();
+  tandem::Problem problem = typedProblem(question);
   if (problem.question.empty()) return;
-  problem.index = textIndex(problem.question);
-  problem.id = "typed-" + std::to_string(problem.index);
   int at = d->position({kTypedSet, problem.index});
   if (at < 0) {
     at = static_cast<int>(d->problems.problems.size());
@@ -255,7 +247,7 @@ void Workspace::startRun(const std::vector<std::int64_t>& problemIndices, const 
 }
 
 void Workspace::stop() {
-  d->loadStop.request_stop();
+  d->loader.stop();
   if (d->job) d->job->stop();
 }
 
@@ -271,47 +263,33 @@ void Workspace::setOccupied(const QString& sentence) {
   d->occupied = sentence;
 }
 
-/// A load that is under way is given up for a newer one.
-void Workspace::Private::load(LoadRequest request, LoadDone whenDone) {
-  const quint64 generation = ++modelsGeneration;
-  loadStop.request_stop();
-  loadStop = {};
-  loadState = std::make_shared<LoadState>();
-  request.teacher = models[0];
-  background(
-      q,
-      [request = std::move(request), state = loadState, stop = loadStop.get_token()] {
-        return ui::loadModels(request, *state, stop);
-      },
-      [this, generation, whenDone = std::move(whenDone)](LoadedModels loaded) {
-        const bool newest = generation == modelsGeneration;
-        if (newest) loadClock.stop();
-        whenDone(newest, std::move(loaded));
-      });
+/// A model that was opened with a tokenizer chosen for it is opened with it again.
+ModelChoice Workspace::Private::choice(const QString& name, const QString& tokenizer) const {
+  return {name, tokenizer.isEmpty() ? recent.tokenizer(name) : tokenizer};
 }
 
 void Workspace::Private::loadModels(LoadRequest request) {
   ++loading;
-  load(std::move(request), [this](bool newest, LoadedModels loaded) {
+  request.lenders = models;
+  loader.load(std::move(request), /*quiet=*/false, [this](bool newest, LoadedModels loaded) {
     --loading;
-    if (newest) {
-      for (std::size_t side = 0; side < models.size(); ++side) {
-        if (loaded.models[side]) models[side] = std::move(loaded.models[side]);
-      }
-      emit q->loadProgress(QString(), 100);
-      emit q->modelsChanged();
-      if (!loaded.error.isEmpty()) emit q->failed(loaded.error);
-    }
+    if (newest) takeLoaded(std::move(loaded));
     emit q->stateChanged();
   });
-  loadClock.start();
-  showLoad();
   emit q->stateChanged();
 }
 
-void Workspace::Private::showLoad() {
-  const LoadState::Reading reading = loadState->reading();
-  emit q->loadProgress(reading.what.isEmpty() ? tr("Loading") : reading.what, reading.percent);
+void Workspace::Private::takeLoaded(LoadedModels loaded) {
+  for (std::size_t side = 0; side < models.size(); ++side) {
+    if (!loaded.models[side]) continue;
+    models[side] = std::move(loaded.models[side]);
+    const QString path = QString::fromStdString(models[side]->info().path);
+    if (!isBundledModel(path)) recent.add(path, loaded.tokenizers[side]);
+  }
+  emit q->modelsChanged();
+  if (!loaded.error.isEmpty()) emit q->failed(loaded.error);
+  if (!loaded.withoutTokenizer.isEmpty())
+    emit q->tokenizerWanted(loaded.withoutTokenizer, loaded.tokenizerFor, loaded.error);
 }
 
 void Workspace::Private::setProblems(tandem::ProblemSet next, std::vector<std::string> nextOrigins) {
@@ -394,12 +372,13 @@ void Workspace::Private::adopt(OpenedSession opened, bool resume) {
 /// Loads the models an opened session was recorded with, where they are still to be found: matrices can then
 /// be captured and the run continued. Quiet when they are not, unless the run is to go on.
 void Workspace::Private::findModelsOf(const std::vector<tandem::SessionModel>& wanted, bool resume) {
-  std::array<QString, 2> names;
-  for (std::size_t side = 0; side < names.size(); ++side) {
+  LoadRequest request;
+  request.lenders = models;
+  for (std::size_t side = 0; side < models.size(); ++side) {
     if (models[side] && models[side]->info().sha256 == wanted[side].sha256) continue;
-    names[side] = QString::fromStdString(wanted[side].path);
+    request.sides[side] = choice(QString::fromStdString(wanted[side].path));
   }
-  load({names, {}, {}}, [this, resume](bool newest, LoadedModels loaded) {
+  loader.load(std::move(request), /*quiet=*/true, [this, resume](bool newest, LoadedModels loaded) {
     if (!newest) return;
     for (std::size_t side = 0; side < models.size(); ++side) {
       const bool same = loaded.models[side] && loaded.models[side]->info().sha256 == recordedHashes[side];

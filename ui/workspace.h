@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <QObject>
@@ -14,6 +15,7 @@
 #include "core/problems/problems.h"
 #include "core/session/session.h"
 #include "ui/live_batch.h"
+#include "ui/models/recent_models.h"
 #include "ui/selection_model.h"
 #include "ui/theme.h"
 
@@ -28,6 +30,8 @@ class Workspace : public QObject {
 
   State state() const;
   SelectionModel& selection();
+  /// Every model opened from elsewhere than the bundled ones is noted here.
+  RecentModels& recentModels();
   /// Null while loading, or when the models of an opened session are not at hand.
   std::shared_ptr<const tandem::Model> model(Side side) const;
   /// Name of a side's model, also in replay, when the weights are not at hand.
@@ -47,8 +51,10 @@ class Workspace : public QObject {
 
   /// Loads on a worker thread. A bundled name, a folder or a file; an empty name keeps that side's model.
   void openModels(const QString& teacher, const QString& student);
-  /// One model, to the side it belongs to: pure attention is a teacher, anything else a student.
-  void openModel(const QString& path);
+  /// One model. Without a side it goes to the one it belongs to: pure attention is a teacher, anything else a
+  /// student. `tokenizer`: a folder or file for a model published without; else that chosen before, or the
+  /// other model's where it fits.
+  void openModel(const QString& path, std::optional<Side> side = {}, const QString& tokenizer = {});
   void openProblems(const QString& nameOrPath);
   /// Adds a problem without a known answer behind the others and selects it.
   void addProblem(const QString& question);
@@ -79,6 +85,9 @@ class Workspace : public QObject {
   void live(const tandem::ui::LiveBatch& batch);  // at most once a frame and problem
   void runProgress(int done, int planned);        // problems, counted once for each model
   void runFinished();
+  /// A model could not be opened for want of a tokenizer: openModel() may name one. The sentence is
+  /// failed()'s.
+  void tokenizerWanted(const QString& path, tandem::ui::Side side, const QString& sentence);
   void failed(const QString& sentence);    // one clear sentence for the status bar or an error card
   void notified(const QString& sentence);  // what went well: "Saved …"
   void loadProgress(const QString& what, int percent);

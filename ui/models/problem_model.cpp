@@ -1,6 +1,24 @@
 #include "ui/models/problem_model.h"
 
 namespace tandem::ui {
+namespace {
+
+/// A typed problem's index comes from its text, so that the same text draws the same completions.
+std::int64_t textIndex(const std::string& text) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return static_cast<std::int64_t>(hash & 0x7fffffff);
+}
+
+}  // namespace
+
+tandem::Problem typedProblem(const QString& question) {
+  tandem::Problem problem;
+  problem.question = question.simplified().toStdString();
+  problem.index = textIndex(problem.question);
+  problem.id = "typed-" + std::to_string(problem.index);
+  return problem;
+}
 
 ProblemModel::ProblemModel(Workspace& workspace, QObject* parent)
     : QAbstractListModel(parent), m_workspace(workspace) {

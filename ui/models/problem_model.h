@@ -7,6 +7,9 @@
 
 namespace tandem::ui {
 
+/// A problem that the user typed, without a known answer.
+tandem::Problem typedProblem(const QString& question);
+
 class ProblemModel : public QAbstractListModel {
   Q_OBJECT
  public:

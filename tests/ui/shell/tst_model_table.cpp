@@ -22,9 +22,10 @@ class TestModelTable : public QObject {
     const ModelInfo teacher = some_model("big", MixerKind::Attention);
     ModelInfo student = some_model("small", MixerKind::DiscreteMamba2);
     student.layers.push_back(teacher.layers.front());
-    const PlotTable table = modelTable(&teacher, &student, {});
+    const PlotTable table = modelTable({{"big", &teacher}, {"small", &student}}, {});
     QCOMPARE(table.headers.size(), 4);
-    QVERIFY(table.headers[1].endsWith("big") && table.headers[2].endsWith("small"));
+    QCOMPARE(table.headers[1], "big");
+    QCOMPARE(table.headers[2], "small");
     QCOMPARE(row(table, "Vocabulary"), (QStringList{"Vocabulary", "103", "103", ""}));
     QCOMPARE(row(table, "Layers"),
              (QStringList{"Layers", "1 × attention", "1 × discrete Mamba-2, 1 × attention", "≠"}));
@@ -32,16 +33,32 @@ class TestModelTable : public QObject {
     QCOMPARE(row(table, "SHA-256")[1].size(), 63);
     RunSettings settings;
     settings.completions = 7;
-    QVERIFY(modelTable(&teacher, &student, settings).rows[14].first().contains("7 completions"));
+    QVERIFY(modelTable({{"big", &teacher}}, settings).rows[15].first().contains("7 × "));
   }
 
   void oneModelAlone() {
     const ModelInfo teacher = some_model("big", MixerKind::Attention);
-    const PlotTable table = modelTable(&teacher, nullptr, {});
-    for (const QStringList& cells : table.rows) {
-      QVERIFY(!cells[1].isEmpty());
-      QVERIFY(cells[2].isEmpty() && cells[3].isEmpty());
-    }
+    const PlotTable table = modelTable({{"big", &teacher}}, {});
+    QCOMPARE(table.headers.size(), 2);
+    for (const QStringList& cells : table.rows) QVERIFY(cells.size() == 2 && !cells[1].isEmpty());
+  }
+
+  void onlyDifferences() {
+    const ModelInfo teacher = some_model("big", MixerKind::Attention);
+    const ModelInfo student = some_model("small", MixerKind::DiscreteMamba2);
+    const PlotTable all = modelTable({{"a", &teacher}, {"b", &student}}, {});
+    const PlotTable some = modelTable({{"a", &teacher}, {"b", &student}}, {}, /*onlyDifferences=*/true);
+    QVERIFY(!some.rows.isEmpty() && some.rows.size() < all.rows.size());
+    for (const QStringList& cells : some.rows) QCOMPARE(cells.back(), "≠");
+    QVERIFY(modelTable({{"a", &teacher}, {"b", &teacher}}, {}, true).rows.isEmpty());
+  }
+
+  void quantisedWeightsAreReadTwoWays() {
+    ModelInfo model = some_model("small", MixerKind::Attention);
+    model.single_bytes = 1 << 20;
+    model.weight_bytes = 3 << 20;
+    QCOMPARE(row(modelTable({{"a", &model}}, {}), "Weights a step reads")[1],
+             "1.00 MiB for one, 3.00 MiB for more");
   }
 };
 
