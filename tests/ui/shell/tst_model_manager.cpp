@@ -93,7 +93,6 @@ class TestModelManager : public QObject {
 
   void theListSaysWhatIsLoadedAndMissing() {
     const QAbstractItemModelTester tester(&list(), QAbstractItemModelTester::FailureReportingMode::QtTest);
-    QVERIFY(part<QTextBrowser>("publicModels")->isVisible());
     m_workspace->recentModels().add(QStringLiteral("/no/such/model"));
     m_workspace->openModels(QStringLiteral("seed-teacher"), QStringLiteral("seed-llamba"));
     QTRY_COMPARE_WITH_TIMEOUT(m_workspace->state(), Workspace::State::Ready, 30000);
@@ -114,6 +113,19 @@ class TestModelManager : public QObject {
     QVERIFY(!column(list(), ModelList::NoteColumn).contains(QStringLiteral("missing")));
     QCOMPARE(view->currentIndex().data().toString(), column(list(), ModelList::NameColumn).front());
     QVERIFY(!part<QPushButton>("removeModel")->isEnabled());
+  }
+
+  void saysWhereToGetModels() {
+    auto* text = part<QTextBrowser>("publicModels");
+    part<QTreeView>("modelList")->setCurrentIndex(list().index(0, 0));
+    QVERIFY(!text->isVisible());
+    QTest::mouseClick(part<QPushButton>("getModels"), Qt::LeftButton);
+    QVERIFY(text->isVisible());
+    for (const char* name :
+         {"Llama-3.2-1B-Instruct", "Llamba-1B", "MambaInLlama1B_Distill_MATH", "Apache-2.0"})
+      QVERIFY(text->toPlainText().contains(QLatin1String(name)));
+    part<QTreeView>("modelList")->setCurrentIndex(list().index(1, 0));
+    QVERIFY(!text->isVisible());
   }
 
   void twoModelsAreCompared() {
