@@ -323,7 +323,6 @@ void Workspace::Private::open(const QString& path, bool resume) {
         --loading;
         const bool wanted = generation == sessionGeneration && !job;
         if (wanted && opened) {
-          replay = true;
           adopt(*std::move(opened), resume);
         } else if (wanted) {
           emit q->failed(QString::fromStdString(opened.error().message));
@@ -335,6 +334,7 @@ void Workspace::Private::open(const QString& path, bool resume) {
 /// The session becomes what the window shows: its problems, its settings, its runs by side.
 void Workspace::Private::adopt(OpenedSession opened, bool resume) {
   session = std::move(opened.session);
+  replay = !opened.runs.empty();  // trainings alone leave the models as they are: nothing of theirs is shown
   runIds = {-1, -1};
   problemIds.clear();
   tandem::ProblemSet set;
@@ -366,7 +366,8 @@ void Workspace::Private::adopt(OpenedSession opened, bool resume) {
   emit q->settingsChanged();
   emit q->modelsChanged();
   emit q->sessionChanged();
-  findModelsOf(sides, resume);
+  if (replay) return findModelsOf(sides, resume);
+  if (resume) resumeRun();
 }
 
 /// Loads the models an opened session was recorded with, where they are still to be found: matrices can then

@@ -139,6 +139,17 @@ class TestDistilView : public QObject {
     QTRY_VERIFY(pair->set()->origin.endsWith(QStringLiteral("stage 1, update 1")));
   }
 
+  void trainingsAloneLeaveTheModels() {
+    Program program;
+    program.workspace.openModels(QStringLiteral("seed-teacher"), QStringLiteral("seed-llamba"));
+    QTRY_VERIFY_WITH_TIMEOUT(program.workspace.model(Side::Student) != nullptr, kPatienceMs);
+    program.workspace.openSession(m_session);
+    QTRY_VERIFY_WITH_TIMEOUT(program.updates() == 65, kPatienceMs);
+    QCOMPARE(program.workspace.modelName(Side::Teacher), QStringLiteral("seed-teacher"));
+    QVERIFY(program.workspace.model(Side::Student) != nullptr);
+    QVERIFY(!program.workspace.isReplay());
+  }
+
   void aPinnedRunIsTheBaseline() {
     Program program;
     program.workspace.openSession(m_session);
