@@ -28,7 +28,7 @@ struct Block {
 };
 
 template <typename Integer>
-constexpr Integer ceil_div(Integer a, Integer b) {
+__host__ __device__ constexpr Integer ceil_div(Integer a, Integer b) {
   return (a + b - 1) / b;
 }
 

@@ -15,9 +15,9 @@ __device__ __forceinline__ float neighbours_sum(float value, int lanes) {
 __device__ __forceinline__ float warp_sum(float value) {
   return neighbours_sum(value, kWarp);
 }
-__device__ __forceinline__ float warp_max(float value) {
-  for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) {
-    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, lanes));
+__device__ __forceinline__ float neighbours_max(float value, int lanes) {
+  for (int apart = lanes / 2; apart > 0; apart /= 2) {
+    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, apart));
   }
   return value;
 }
@@ -35,6 +35,19 @@ __device__ __forceinline__ float block_sum(float value) {
   for (int i = 0; i < kWarps; ++i) sum += partial[i];
   __syncthreads();
   return sum;
+}
+template <int kThreads>
+__device__ __forceinline__ float block_max(float value) {
+  static_assert(kThreads % kWarp == 0);
+  constexpr int kWarps = kThreads / kWarp;
+  TANDEM_SHARED(float, partial, kWarps);
+  value = neighbours_max(value, kWarp);
+  if (threadIdx.x % kWarp == 0) partial[threadIdx.x / kWarp] = value;
+  __syncthreads();
+  float largest = partial[0];
+  for (int i = 1; i < kWarps; ++i) largest = fmaxf(largest, partial[i]);
+  __syncthreads();
+  return largest;
 }
 
 }  // namespace tandem::cuda

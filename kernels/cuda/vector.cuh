@@ -13,7 +13,7 @@ namespace tandem::cuda {
 inline constexpr int kVector = 4;
 
 template <int kWidth>
-struct alignas(sizeof(float) * kWidth) Floats {
+struct alignas(sizeof(float) * kWidth < 16 ? sizeof(float) * kWidth : 16) Floats {
   float at[kWidth];
 };
 template <int kWidth>
