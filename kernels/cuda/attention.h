@@ -15,6 +15,14 @@ constexpr bool attention_supports(std::int64_t headdim) {
   return headdim > 0 && (headdim % 8 == 0 ? headdim <= 256 : headdim % 4 == 0 && headdim <= 128);
 }
 
+/// Causal attention over one sequence. q [T, H*D]; k, v [T, K*D] f32; rows may be strided; H a multiple of K;
+/// query head h uses KV head h / (H/K). out [T, H*D]. Launch: blocks of 256 threads per query head and 64
+/// tokens, which go through the keys 64 at a time; no T*T buffer. Moves 2 * T * (H + K) * D floats; keys and
+/// values come from the L2 cache for all blocks but the first. Bound by arithmetic, 2 * T^2 * H*D
+/// multiply-adds.
+void causal_attention(Stream& stream, TensorView q, TensorView k, TensorView v, std::int64_t nheads,
+                      std::int64_t nheads_kv, float scale, TensorView out);
+
 /// Floats of scratch memory that decode_attention wants.
 std::int64_t decode_attention_scratch(std::int64_t batch, std::int64_t nheads, std::int64_t nheads_kv,
                                       std::int64_t headdim, std::int64_t prefix_length,

@@ -18,4 +18,15 @@ namespace tandem::cuda {
 void ssd_step(Stream& stream, const SsdOperands& operands, TensorView states,
               std::span<const std::int32_t> slots, TensorView y);
 
+/// Floats of scratch memory that ssd_scan wants: the state of every 64 tokens.
+std::int64_t ssd_scan_scratch(const SsdOperands& operands);
+
+/// R tokens of one sequence, in chunks of 64. state [H, P, N] contiguous, in and out; y [R, H*P], rows may be
+/// strided. Launch: blocks of 256 threads per chunk, head and 64 x 64 numbers of the state; a thread per
+/// number of the state, chunk after chunk; blocks of 256 threads per chunk, head and 64 dimensions. Moves the
+/// operands twice, y once, and 4 * R/64 * H*P*N floats of states; 2 * R * H * (64 * (P + N) / 2 + 2 * P*N)
+/// operations.
+void ssd_scan(Stream& stream, const SsdOperands& operands, TensorView state, TensorView scratch,
+              TensorView y);
+
 }  // namespace tandem::cuda

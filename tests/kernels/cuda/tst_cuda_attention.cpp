@@ -95,6 +95,38 @@ class TestCudaAttention : public QObject {
     };
     QCOMPARE(device_difference(run, reference(want), kAttention), QString());
   }
+
+  void causal_data() {
+    QTest::addColumn<int>("tokens");
+    QTest::addColumn<int>("nheads");
+    QTest::addColumn<int>("nheads_kv");
+    QTest::addColumn<int>("headdim");
+    QTest::newRow("one token") << 1 << 2 << 1 << 16;
+    QTest::newRow("one tile") << 64 << 1 << 1 << 64;
+    QTest::newRow("grouped") << 70 << 6 << 2 << 20;
+    QTest::newRow("wide heads") << 129 << 2 << 2 << 128;
+    QTest::newRow("widest heads") << 66 << 1 << 1 << 200;
+    QTest::newRow("none") << 0 << 2 << 1 << 16;
+  }
+  void causal() {
+    QFETCH(int, tokens);
+    QFETCH(int, nheads);
+    QFETCH(int, nheads_kv);
+    QFETCH(int, headdim);
+    Array q = Array::padded(tokens, nheads * headdim, 3, 1);
+    Array k = Array::padded(tokens, nheads_kv * headdim, 5, 2);
+    Array v = Array::padded(tokens, nheads_kv * headdim, 0, 3);
+    Array want(Shape{tokens, nheads * headdim});
+    Context context;
+    causal_attention(context, q, k, v, nheads, nheads_kv, 0.3F, want);
+    const auto run = [&](Device& device) {
+      const TensorView out = device.empty(want.view().shape());
+      cuda::causal_attention(device.stream(), device.put(q), device.put(k), device.put(v), nheads, nheads_kv,
+                             0.3F, out);
+      return device.get(out);
+    };
+    QCOMPARE(device_difference(run, reference(want), kAttention), QString());
+  }
 };
 
 QTEST_APPLESS_MAIN(TestCudaAttention)

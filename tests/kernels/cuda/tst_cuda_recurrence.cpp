@@ -19,6 +19,8 @@ constexpr std::int64_t kSlots = 6;
 const std::vector<std::int32_t> kSlotIds = {4, 0, 3};
 // A step sums up to some hundred products in f32 on either side.
 constexpr double kStep = 5e-6;
+// Over a sequence decays multiply, too.
+constexpr double kScan = 2e-5;
 
 std::vector<double> joined(const TensorView& first, const TensorView& second) {
   std::vector<double> all = reference(first);
@@ -208,6 +210,43 @@ class TestCudaRecurrence : public QObject {
       return joined(device, out, end);
     };
     QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kStep), QString());
+  }
+
+  void ssd_scan_data() {
+    QTest::addColumn<int>("tokens");
+    QTest::addColumn<int>("nheads");
+    QTest::addColumn<int>("headdim");
+    QTest::addColumn<int>("dstate");
+    QTest::addColumn<int>("shared");
+    QTest::newRow("one token") << 1 << 2 << 16 << 16 << 1;
+    QTest::newRow("one chunk") << 64 << 1 << 64 << 64 << 1;
+    QTest::newRow("odd") << 70 << 3 << 5 << 7 << 3;
+    QTest::newRow("shared") << 130 << 2 << 32 << 16 << 2;
+    QTest::newRow("ten chunks") << 600 << 1 << 4 << 4 << 1;
+    QTest::newRow("large state") << 65 << 1 << 65 << 130 << 1;
+    QTest::newRow("none") << 0 << 1 << 4 << 4 << 1;
+  }
+  void ssd_scan() {
+    QFETCH(int, tokens);
+    QFETCH(int, nheads);
+    QFETCH(int, headdim);
+    QFETCH(int, dstate);
+    QFETCH(int, shared);
+    SsdProblem problem(tokens, nheads, headdim, dstate, shared, 3);
+    Array state = Array::random(Shape{nheads, headdim, dstate}, 7);
+    Array moved = state;
+    Array y(Shape{tokens, nheads * headdim});
+    Context context;
+    tandem::ssd_scan(context, problem.host(), moved, 16, y);
+    const auto run = [&](Device& device) {
+      const TensorView out = device.empty(y.view().shape());
+      const TensorView end = device.put(state);
+      const SsdOperands operands = problem.on(device);
+      const TensorView scratch = device.empty(Shape{cuda::ssd_scan_scratch(operands)});
+      cuda::ssd_scan(device.stream(), operands, end, scratch, out);
+      return joined(device, out, end);
+    };
+    QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kScan), QString());
   }
 
   void selective_step_data() {
