@@ -68,8 +68,8 @@ ModelCard::ModelCard(Workspace& workspace, ModelList& list, QWidget* parent)
   connect(&m_workspace, &Workspace::modelsChanged, this, &ModelCard::read);
   connect(&m_workspace, &Workspace::settingsChanged, this, &ModelCard::refresh);
   connect(&m_workspace, &Workspace::stateChanged, this, [this] {
-    const Workspace::State state = m_workspace.state();
-    if (state == Workspace::State::Running || state == Workspace::State::Loading) m_hasher.cancel();
+    if (busy()) m_hasher.cancel();
+    if (!m_hasher.running() && !m_reader.running()) hash();
     refreshButtons();
   });
   offerComparisons();
@@ -97,6 +97,7 @@ void ModelCard::buildLayout() {
   m_facts->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   m_facts->setEditTriggers(QAbstractItemView::NoEditTriggers);
   m_facts->setAlternatingRowColors(true);
+  m_facts->setWordWrap(false);
   m_facts->setTextElideMode(Qt::ElideMiddle);
   m_memory->setAccessibleName(tr("Memory"));
 
@@ -186,11 +187,14 @@ const ModelCard::Reading* ModelCard::shown() const {
   return m_readings ? &m_readings->front() : nullptr;
 }
 
-void ModelCard::hash() {
+bool ModelCard::busy() const {
   const Workspace::State state = m_workspace.state();
+  return state == Workspace::State::Running || state == Workspace::State::Loading;
+}
+
+void ModelCard::hash() {
   const Reading* reading = shown();
-  if (!reading->info || !reading->info->sha256.empty()) return;
-  if (state == Workspace::State::Running || state == Workspace::State::Loading) return;
+  if (busy() || reading == nullptr || !reading->info || !reading->info->sha256.empty()) return;
   m_hasher.start([path = reading->info->path](const std::stop_token& stop) {
     const auto checkpoint = tandem::Checkpoint::open(path);
     if (!checkpoint) return QString();

@@ -38,6 +38,7 @@ class ModelCard : public QWidget {
   QLayout* loadRow();
   void offerComparisons();
   void read();
+  bool busy() const;  // the machine is needed for more than a hash
   void hash();
   void refresh();
   void refreshTable();

@@ -33,7 +33,7 @@ ModelManager::ModelManager(Workspace& workspace, QWidget* parent)
       m_loadingText(new QLabel(this)),
       m_progress(new QProgressBar(this)),
       m_remove(new QPushButton(tr("&Remove from list"), this)),
-      m_getModels(new QPushButton(tr("&Where to get models"), this)),
+      m_getModels(new QPushButton(tr("Where to &get models"), this)),
       m_finder([this](const Found& found) {
         if (!found.error.isEmpty()) return m_message->tell(MessageBar::Kind::Problem, found.error);
         m_workspace.recentModels().add(found.path);
@@ -107,7 +107,7 @@ QWidget* ModelManager::cardSide() {
   m_pages->addWidget(m_card);
   m_pages->addWidget(publicModels());
   m_pages->setCurrentIndex(1);
-  auto* stop = new QPushButton(tr("&Stop"), m_loading);
+  auto* stop = new QPushButton(tr("Sto&p"), m_loading);
   stop->setObjectName(QStringLiteral("stopLoading"));
   connect(stop, &QPushButton::clicked, &m_workspace, &Workspace::stop);
   m_loadingText->setObjectName(QStringLiteral("loadingText"));
