@@ -15,6 +15,7 @@
 #include "core/problems/problems.h"
 #include "ui/main_window.h"
 #include "ui/model_manager.h"
+#include "ui/prompt_menu.h"
 #include "ui/session_files.h"
 #include "ui/theme.h"
 #include "ui/widgets/problem_strip.h"
@@ -108,6 +109,7 @@ void MainWindow::buildRunMenu() {
   m_stop = command(menu, QStringLiteral("stop"), tr("&Stop"), QKeySequence(Qt::CTRL | Qt::Key_Period),
                    [this] { m_workspace.stop(); });
   m_stop->setToolTip(tr("Ends the run and keeps what it produced, or gives up loading (Ctrl+.)"));
+  menu->addMenu(new PromptMenu(m_workspace, this));
   menu->addSeparator();
   command(menu, QStringLiteral("previousProblem"), tr("&Previous problem"),
           QKeySequence(Qt::ALT | Qt::Key_Left), [this] { stepProblem(m_workspace, -1); });

@@ -128,6 +128,7 @@ QFont Theme::monospace(int pointSize) {
   QFont font = available ? QFont(QStringLiteral("JetBrains Mono"))
                          : QFontDatabase::systemFont(QFontDatabase::FixedFont);
   font.setPointSize(pointSize);
+  font.setStyleStrategy(QFont::PreferNoShaping);  // ligatures would show <| and != as other than they are
   return font;
 }
 

@@ -31,15 +31,15 @@ RaceControls::RaceControls(Workspace& workspace, QWidget* parent)
   m_temperature->setSingleStep(0.1);
   m_temperature->setDecimals(2);
   m_seed->setRange(0, kLargestSeed);
-  m_seed->setMaximumWidth(m_temperature->sizeHint().width() * 3 / 2);  // wide enough for seeds people type
+  m_seed->setMaximumWidth(m_temperature->sizeHint().width() * 5 / 4);  // wide enough for seeds people type
   m_mode->addItem(tr("take turns"), QStringLiteral("take turns"));
   m_mode->addItem(tr("together (shared device, not a measurement)"), QStringLiteral("together"));
   m_mode->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-  m_mode->setMinimumContentsLength(8);
+  m_mode->setMinimumContentsLength(7);
 
   auto* layout = new QHBoxLayout(this);
-  layout->setContentsMargins(8, 0, 8, 0);
-  layout->setSpacing(10);
+  layout->setContentsMargins(8, 0, 0, 0);
+  layout->setSpacing(6);
   layout->addWidget(labelled(tr("&Completions"), m_completions, QStringLiteral("completions"),
                              tr("How many chains of thought each model writes for a problem")));
   layout->addWidget(labelled(
@@ -49,10 +49,12 @@ RaceControls::RaceControls(Workspace& workspace, QWidget* parent)
                              tr("0 always takes the likeliest token")));
   layout->addWidget(
       labelled(tr("&Seed"), m_seed, QStringLiteral("seed"), tr("The same seed draws the same completions")));
-  layout->addWidget(
-      labelled(tr("Mo&de"), m_mode, QStringLiteral("mode"),
-               tr("Take turns: each model has the whole device, and its speed is a measurement. "
-                  "Together: both share it, which shows more and measures nothing")));
+  m_mode->setObjectName(QStringLiteral("mode"));
+  m_mode->setAccessibleName(tr("Mode"));
+  m_mode->setToolTip(
+      tr("Take turns: each model has the whole device, and its speed is a measurement. "
+         "Together: both share it, which shows more and measures nothing"));
+  layout->addWidget(m_mode);
   layout->addStretch();
 
   connect(m_completions, &QSpinBox::valueChanged, this, &RaceControls::toSettings);
@@ -71,9 +73,10 @@ QWidget* RaceControls::labelled(const QString& text, QWidget* control, const QSt
   auto* box = new QWidget(this);
   auto* layout = new QHBoxLayout(box);
   layout->setContentsMargins(0, 0, 0, 0);
-  layout->setSpacing(6);
+  layout->setSpacing(4);
   auto* label = new QLabel(text, box);
   label->setBuddy(control);
+  label->setSizePolicy(QSizePolicy::Minimum, QSizePolicy::Preferred);  // a narrow window cuts no word
   control->setObjectName(name);
   control->setToolTip(tip);
   control->setAccessibleName(QString(text).remove(QLatin1Char('&')));

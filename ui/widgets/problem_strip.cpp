@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include <QHBoxLayout>
+#include <QVBoxLayout>
+
+#include "ui/prompt_menu.h"
 
 namespace tandem::ui {
 
@@ -41,7 +44,11 @@ ProblemStrip::ProblemStrip(Workspace& workspace, QWidget* parent)
   layout->addWidget(m_place);
   layout->addWidget(m_next);
   layout->addWidget(m_question, 1);
-  layout->addWidget(m_answer);
+  auto* right = new QVBoxLayout;
+  right->setSpacing(2);
+  right->addWidget(m_answer, 0, Qt::AlignRight);
+  right->addWidget(new PromptButton(m_workspace, this), 0, Qt::AlignRight);
+  layout->addLayout(right);
   connect(m_previous, &QToolButton::clicked, this, [this] { stepProblem(m_workspace, -1); });
   connect(m_next, &QToolButton::clicked, this, [this] { stepProblem(m_workspace, 1); });
   connect(&m_workspace, &Workspace::problemsChanged, this, &ProblemStrip::refresh);
