@@ -53,7 +53,7 @@ int runCapture(const Options& options) {
   if (!model) return fail(model.error());
   const std::vector<std::int32_t> ids =
       options.ids.empty() ? (*model)->tokenizer().encode(options.text) : options.ids;
-  Context context(options.threads);
+  Context context(options.threads, (*model)->device());
   auto captured = capture(**model, ids, options.capture, context, interrupt.token());
   if (!captured) return fail(captured.error());
 

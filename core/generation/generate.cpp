@@ -8,11 +8,11 @@
 #include <fmt/format.h>
 
 #include "core/base/random.h"
+#include "core/generation/draw.h"
 #include "core/generation/stop_text.h"
 #include "core/models/decode_state.h"
 #include "core/models/memory_plan.h"
 #include "kernels/ops/copy.h"
-#include "kernels/ops/sampling.h"
 
 namespace tandem {
 namespace {
@@ -87,8 +87,8 @@ class Run {
         observer_(observer),
         slots_(request.slot_count()),
         state_(context, model, state_shape(request)),
-        prompt_logits_({1, model.info().vocab}),
-        logits_({slots_, model.info().vocab}) {}
+        prompt_logits_(Tensor::uninitialized({1, model.info().vocab}, DType::F32, model.device())),
+        logits_(Tensor::uninitialized({slots_, model.info().vocab}, DType::F32, model.device())) {}
 
   GenerationResult run(const std::stop_token& stop) {
     const auto prefill_start = Clock::now();
@@ -151,9 +151,9 @@ class Run {
     const auto rows = static_cast<std::int64_t>(active_.size());
     drawn_.resize(active_.size());
     logprobs_.resize(active_.size());
-    sample(context_, logits_.view().rows(0, rows), model_.tokenizer().vocab_size(),
-           {request_.sampling.temperature, request_.sampling.top_k, request_.sampling.top_p}, uniforms_,
-           drawn_, logprobs_);
+    draw(context_, logits_.view().rows(0, rows), model_.tokenizer().vocab_size(),
+         {request_.sampling.temperature, request_.sampling.top_k, request_.sampling.top_p}, uniforms_, drawn_,
+         logprobs_);
   }
 
   void finish_step(double now, double step_s) {

@@ -10,10 +10,10 @@
 
 #include "core/base/provenance.h"
 #include "core/base/random.h"
+#include "core/generation/draw.h"
 #include "core/models/decode_state.h"
 #include "core/models/weights.h"
 #include "kernels/ops/copy.h"
-#include "kernels/ops/sampling.h"
 
 namespace tandem {
 namespace {
@@ -105,8 +105,8 @@ std::vector<Case> list_cases(std::span<const std::shared_ptr<const Model>> model
 /// One sitting: contexts, prompts and buffers that all repeats share.
 class Sitting {
  public:
-  Sitting(const BenchOptions& options, BenchReport& report)
-      : options_(options), report_(report), context_(options.threads) {}
+  Sitting(const BenchOptions& options, BenchReport& report, Device* device)
+      : options_(options), report_(report), context_(options.threads, device) {}
 
   Context& context() { return context_; }
 
@@ -116,8 +116,8 @@ class Sitting {
     const std::int64_t vocab = model.info().vocab;
     DecodeState state(context_, model,
                       {options_.prompt_tokens, bar.batch, steps_per_repeat(options_), bar.private_prefix});
-    const Tensor prompt_logits({1, vocab});
-    const Tensor logits({bar.batch, vocab});
+    const Tensor prompt_logits = Tensor::uninitialized({1, vocab}, DType::F32, model.device());
+    const Tensor logits = Tensor::uninitialized({bar.batch, vocab}, DType::F32, model.device());
     slots_.resize(static_cast<std::size_t>(bar.batch));
     std::iota(slots_.begin(), slots_.end(), 0);
     position_ = 0;
@@ -156,7 +156,7 @@ class Sitting {
     bar.model = &model;
     bar.variant = kOneCompletion;
     bar.batch = 1;
-    const Tensor logits({1, model.info().vocab});
+    const Tensor logits = Tensor::uninitialized({1, model.info().vocab}, DType::F32, model.device());
     slots_.assign(1, 0);
     position_ = 0;
     for (std::int64_t tokens = 8; tokens <= options_.prompt_tokens; tokens *= 2) {
@@ -197,7 +197,7 @@ class Sitting {
     ++position_;
     tokens_.resize(slots_.size());
     logprobs_.resize(slots_.size());
-    sample(context_, logits, model.tokenizer().vocab_size(), {}, uniforms_, tokens_, logprobs_);
+    tandem::draw(context_, logits, model.tokenizer().vocab_size(), {}, uniforms_, tokens_, logprobs_);
   }
 
   void note_memory(const Case& bar, std::int64_t context, std::int64_t bytes) {
@@ -323,7 +323,7 @@ Result<BenchReport> bench(std::span<const std::shared_ptr<const Model>> models, 
     if (progress) progress(done, total, what);
   };
 
-  Sitting sitting(options, report);
+  Sitting sitting(options, report, models.front()->device());
   tell("roofline and memory of one completion");
   const bool with_bf16 = std::any_of(models.begin(), models.end(),
                                      [](const auto& model) { return weight_type(*model) == DType::BF16; });

@@ -246,7 +246,7 @@ class Evaluation {
   }
 
   Status take_turns(const std::stop_token& stop) {
-    Context context(settings_.threads);
+    Context context(settings_.threads, sides_.front().model->device());
     for (std::size_t i = 0; i < problems_.size(); ++i) {
       std::vector<Side*> order;
       for (Side& side : sides_) order.push_back(&side);
@@ -263,7 +263,7 @@ class Evaluation {
     std::vector<std::future<Status>> running;
     for (Side& side : sides_)
       running.push_back(std::async(std::launch::async, [this, &side, share, &stop_all]() -> Status {
-        Context context(share);
+        Context context(share, side.model->device());
         Status status;
         for (std::size_t i = 0; status && i < problems_.size(); ++i)
           status = run_problem(side, problems_[i], context, stop_all.get_token());

@@ -15,9 +15,10 @@ std::optional<double> score_text(const Model& verifier, std::vector<std::int32_t
   ids.insert(ids.end(), completion.begin(), completion.end());
   const std::int64_t limit = verifier.info().max_context;
   if (ids.empty() || (limit > 0 && std::ssize(ids) > limit)) return std::nullopt;
-  float score = 0;
-  verifier.prefill(context, ids, nullptr, TensorView(&score, Shape{1, 1}));
-  return 1.0 / (1.0 + std::exp(-static_cast<double>(score)));
+  Tensor score = Tensor::uninitialized({1, 1}, DType::F32, context.device());
+  verifier.prefill(context, ids, nullptr, score);
+  score = std::move(score).on_host(context);
+  return 1.0 / (1.0 + std::exp(-static_cast<double>(*score.f32())));
 }
 
 }  // namespace
@@ -83,7 +84,7 @@ Result<ScoreProgress> score_session(const Model& verifier, Session& session, boo
   TANDEM_RETURN_IF_ERROR(claim_scores(verifier, session, replace));
   TANDEM_TRY(const auto problems, session.problems());
   TANDEM_TRY(const auto runs, session.runs());
-  Context context(threads);
+  Context context(threads, verifier.device());
   ScoreProgress progress;
   progress.problems = std::ssize(problems) * std::ssize(runs);
   for (const SessionRun& run : runs)

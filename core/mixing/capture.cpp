@@ -1,12 +1,12 @@
 #include "core/mixing/capture.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 
 #include <fmt/format.h>
 
 #include "core/models/mixer.h"
+#include "kernels/ops/copy.h"
 
 namespace tandem {
 namespace {
@@ -34,9 +34,12 @@ class CaptureObserver final : public Model::LayerObserver {
       matrices.heads.resize(static_cast<std::size_t>(info_.layers[static_cast<std::size_t>(layer)].nheads));
       std::iota(matrices.heads.begin(), matrices.heads.end(), 0);
     }
-    matrices.input = Tensor(input.shape());
-    std::memcpy(matrices.input.f32(), input.f32(), static_cast<std::size_t>(matrices.input.bytes()));
+    matrices.input = Tensor::uninitialized(input.shape(), DType::F32, context_.device());
+    copy(context_, input, matrices.input);
     mixer.mix(context_, normed, matrices);
+    for (Tensor* tensor : {&matrices.matrix, &matrices.decay, &matrices.content, &matrices.skip,
+                           &matrices.values, &matrices.mixed, &matrices.input})
+      *tensor = std::move(*tensor).on_host(context_);
     capture_.layers.push_back(std::move(matrices));
   }
 
@@ -78,10 +81,12 @@ Result<Capture> capture(const Model& model, std::span<const std::int32_t> ids, c
   TANDEM_RETURN_IF_ERROR(validate(model.info(), ids, options));
   Capture result;
   result.ids.assign(ids.begin(), ids.end());
-  result.logits = Tensor({static_cast<std::int64_t>(ids.size()), model.info().outputs()});
+  result.logits = Tensor::uninitialized({static_cast<std::int64_t>(ids.size()), model.info().outputs()},
+                                        DType::F32, context.device());
   CaptureObserver observer(context, options, model.info(), stop, result);
   model.prefill(context, ids, nullptr, result.logits, &observer);
   if (stop.stop_requested()) return Error{ErrorCode::Cancelled, "the capture was cancelled"};
+  result.logits = std::move(result.logits).on_host(context);
   return result;
 }
 

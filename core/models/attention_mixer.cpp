@@ -16,15 +16,16 @@ namespace {
 /// the prompt too.
 class AttentionState final : public MixerState {
  public:
-  AttentionState(const StateShape& shape, std::int64_t nheads_kv, std::int64_t headdim)
+  AttentionState(Device* device, const StateShape& shape, std::int64_t nheads_kv, std::int64_t headdim)
       : shape_(shape),
         nheads_kv_(nheads_kv),
         headdim_(headdim),
         capacity_(shape.new_tokens + (shape.private_prefix ? shape.prompt_tokens : 0)),
-        prompt_keys_(Tensor::uninitialized({1, nheads_kv, shape.prompt_tokens, headdim})),
-        prompt_values_(Tensor::uninitialized({1, nheads_kv, shape.prompt_tokens, headdim})),
-        keys_(Tensor::uninitialized({shape.batch, nheads_kv, capacity_, headdim})),
-        values_(Tensor::uninitialized({shape.batch, nheads_kv, capacity_, headdim})) {}
+        prompt_keys_(Tensor::uninitialized({1, nheads_kv, shape.prompt_tokens, headdim}, DType::F32, device)),
+        prompt_values_(
+            Tensor::uninitialized({1, nheads_kv, shape.prompt_tokens, headdim}, DType::F32, device)),
+        keys_(Tensor::uninitialized({shape.batch, nheads_kv, capacity_, headdim}, DType::F32, device)),
+        values_(Tensor::uninitialized({shape.batch, nheads_kv, capacity_, headdim}, DType::F32, device)) {}
 
   void set_prompt(Context& context, TensorView k, TensorView v) {
     append_heads(context, k, {}, {}, 0, prompt_keys_);
@@ -110,8 +111,8 @@ LayerInfo AttentionMixer::info() const {
   return info;
 }
 
-std::unique_ptr<MixerState> AttentionMixer::make_state(const StateShape& shape) const {
-  return std::make_unique<AttentionState>(shape, w_.nheads_kv, w_.headdim);
+std::unique_ptr<MixerState> AttentionMixer::make_state(Context& context, const StateShape& shape) const {
+  return std::make_unique<AttentionState>(context.device(), shape, w_.nheads_kv, w_.headdim);
 }
 
 float AttentionMixer::scale() const {
@@ -155,12 +156,13 @@ void AttentionMixer::mix(Context& context, TensorView u, LayerMatrices& matrices
   const std::int64_t rows = u.extent(0);
   const auto [q, k, v] = project(context, u, {});
   matrices.kind = MixerKind::Attention;
-  matrices.matrix = Tensor({static_cast<std::int64_t>(matrices.heads.size()), rows, rows});
+  matrices.matrix = Tensor::uninitialized({static_cast<std::int64_t>(matrices.heads.size()), rows, rows},
+                                          DType::F32, context.device());
   attention_matrix(context, q, k, w_.nheads, w_.nheads_kv, scale(), matrices.heads, matrices.matrix);
-  matrices.mixed = Tensor({rows, w_.nheads, w_.headdim});
+  matrices.mixed = Tensor::uninitialized({rows, w_.nheads, w_.headdim}, DType::F32, context.device());
   causal_attention(context, q, k, v, w_.nheads, w_.nheads_kv, scale(),
                    matrices.mixed.view().reshape({rows, w_.nheads * w_.headdim}));
-  matrices.values = Tensor({rows, w_.nheads, w_.headdim});
+  matrices.values = Tensor::uninitialized(matrices.mixed.shape(), DType::F32, context.device());
   repeat_heads(context, v, w_.nheads_kv, w_.nheads,
                matrices.values.view().reshape({rows, w_.nheads * w_.headdim}));
 }

@@ -47,9 +47,10 @@ std::unique_ptr<Mixer> take_attention(TensorSource& source, const ModelConfig& c
   std::copy(frequencies.begin(), frequencies.end(), w.frequencies.f32());
   constexpr const char* kDivisors = "rope_freqs.weight";  // llama3 scaling as GGUF files carry it
   if (source.contains(kDivisors)) {
-    const Tensor divisors = source.take(kDivisors, {config.headdim / 2});
+    const Tensor divisors = source.take_host(kDivisors, {config.headdim / 2});
     for (std::int64_t m = 0; m < divisors.elements(); ++m) w.frequencies.f32()[m] /= divisors.f32()[m];
   }
+  w.frequencies = source.place(std::move(w.frequencies));
   return std::make_unique<AttentionMixer>(std::move(w));
 }
 
@@ -104,10 +105,13 @@ std::unique_ptr<Mixer> take_selective_mixer(TensorSource& source, const ModelCon
                       .reshape({layout.channels, layout.d_conv});
   w.conv_bias = source.take(prefix + "conv1d.bias", {layout.channels});
   w.dt_proj = source.pack({{prefix + "dt_proj.weight", layout.channels}}, layout.dt_rank);
-  w.dt_bias = double_bias(source.take(prefix + "dt_proj.bias", {layout.channels}));
-  w.a = source.take(prefix + "A_log", {layout.channels, layout.dstate});
-  for (std::int64_t i = 0; i < w.a.elements(); ++i) w.a.f32()[i] = -std::exp(w.a.f32()[i]);
-  w.skip = source.take(prefix + "D", {layout.channels});
+  w.dt_bias = source.take(prefix + "dt_proj.bias", {layout.channels}, double_bias);
+  w.a = source.take(prefix + "A_log", {layout.channels, layout.dstate}, [](Tensor& a) {
+    for (std::int64_t i = 0; i < a.elements(); ++i) a.f32()[i] = -std::exp(a.f32()[i]);
+  });
+  w.skip = source.take_host(prefix + "D", {layout.channels});
+  if (!w.skip.empty()) w.mean_skip = mean_skip(w.skip, layout.nheads);
+  w.skip = source.place(std::move(w.skip));
   w.out_proj = source.pack({{prefix + "out_proj.weight", config.d_model}}, layout.channels);
   return std::make_unique<SelectiveMixer>(std::move(w));
 }

@@ -38,7 +38,8 @@ class Mixer {
   virtual ~Mixer() = default;
   virtual LayerInfo info() const = 0;
   virtual std::int64_t weight_bytes() const = 0;
-  virtual std::unique_ptr<MixerState> make_state(const StateShape& shape) const = 0;
+  /// On the context's device, like everything that follows.
+  virtual std::unique_ptr<MixerState> make_state(Context& context, const StateShape& shape) const = 0;
 
   /// u [T, C]: the normed input of a whole sequence from position 0; out [T, C], after the output projection.
   /// Fills the prompt's part of `state` when it is not null.

@@ -43,11 +43,15 @@ void step_rows(Context& context, const ModelWeights& weights, DecodeState& state
   for (std::size_t b = 0; b < slots.size(); ++b)
     positions[b] = static_cast<std::int32_t>(state.shape().prompt_tokens + state.generated(slots[b]));
 
-  weights.embedding.rows(context, tokens, x);
+  const auto placed_slots = context.place(slots);
+  const auto placed_positions = context.place(std::span<const std::int32_t>(positions));
+
+  weights.embedding.rows(context, context.place(tokens), x);
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     const LayerWeights& layer = weights.layers[l];
     rms_norm(context, x, layer.input_norm, weights.block_norm_eps, normed);
-    layer.mixer->step(context, normed, state.layer(static_cast<std::int64_t>(l)), slots, positions, mixed);
+    layer.mixer->step(context, normed, state.layer(static_cast<std::int64_t>(l)), placed_slots,
+                      placed_positions, mixed);
     add(context, mixed, x);
     add_mlp(context, layer, weights.block_norm_eps, x, normed);
   }
@@ -59,11 +63,12 @@ void step_rows(Context& context, const ModelWeights& weights, DecodeState& state
 }  // namespace
 
 Model::Model(ModelInfo info, PromptFormat prompt, std::shared_ptr<const Tokenizer> tokenizer,
-             std::unique_ptr<ModelWeights> weights)
+             std::unique_ptr<ModelWeights> weights, Device* device)
     : info_(std::move(info)),
       prompt_(std::move(prompt)),
       tokenizer_(std::move(tokenizer)),
-      weights_(std::move(weights)) {}
+      weights_(std::move(weights)),
+      device_(device) {}
 
 Model::~Model() = default;
 
@@ -75,13 +80,14 @@ void Model::prefill(Context& context, std::span<const std::int32_t> ids, DecodeS
                "logits must have one row, or one for each token");
   TANDEM_CHECK(state == nullptr || state->shape().prompt_tokens == rows,
                "the state was made for another prompt length");
+  TANDEM_CHECK(context.device() == device_, info_.name + " is on another device than the context");
   const ModelWeights& weights = *weights_;
   ScratchScope scope(context);
   const TensorView x = context.scratch_tensor({rows, info_.d_model});
   const TensorView normed = context.scratch_tensor({rows, info_.d_model});
   const TensorView mixed = context.scratch_tensor({rows, info_.d_model});
 
-  weights.embedding.rows(context, ids, x);
+  weights.embedding.rows(context, context.place(ids), x);
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     const LayerWeights& layer = weights.layers[l];
     const auto index = static_cast<std::int64_t>(l);
@@ -102,6 +108,7 @@ void Model::step(Context& context, DecodeState& state, std::span<const std::int3
   const auto rows = static_cast<std::int64_t>(tokens.size());
   TANDEM_CHECK(slots.size() == tokens.size() && logits.extent(0) == rows,
                "step: tokens, slots and logits differ in length");
+  TANDEM_CHECK(context.device() == device_, info_.name + " is on another device than the context");
   const std::int64_t threads = context.threads();
   const std::int64_t rows_per_thread = rows / threads;
   const bool split_rows = info_.weight_bytes <= kCachedWeightBytes ? rows_per_thread >= kMinRowsPerThread
@@ -122,7 +129,8 @@ void Model::step(Context& context, DecodeState& state, std::span<const std::int3
 
 DecodeState::DecodeState(Context& context, const Model& model, const StateShape& shape)
     : context_(context), shape_(shape), generated_(static_cast<std::size_t>(shape.batch), 0) {
-  for (const LayerWeights& layer : model.weights().layers) layers_.push_back(layer.mixer->make_state(shape));
+  for (const LayerWeights& layer : model.weights().layers)
+    layers_.push_back(layer.mixer->make_state(context, shape));
 }
 
 void DecodeState::start_slot(std::int32_t slot) {

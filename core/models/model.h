@@ -88,7 +88,7 @@ class DecodeState;
 class Model {
  public:
   Model(ModelInfo info, PromptFormat prompt, std::shared_ptr<const Tokenizer> tokenizer,
-        std::unique_ptr<ModelWeights> weights);
+        std::unique_ptr<ModelWeights> weights, Device* device = nullptr);
   ~Model();
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
@@ -98,10 +98,13 @@ class Model {
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   std::shared_ptr<const Tokenizer> shared_tokenizer() const { return tokenizer_; }
   const ModelWeights& weights() const { return *weights_; }
+  /// Where the weights lie, so where contexts must compute; null: on the CPU.
+  Device* device() const { return device_; }
 
   /// Whole-sequence forward pass. ids: T >= 1 tokens, each in [0, vocab). Fills the prompt part of `state`
   /// when it is not null.
-  /// @param logits [T, V], or [1, V] to get only the last position's; V is info().outputs().
+  /// @param logits on the model's device: [T, V], or [1, V] to get only the last position's; V is
+  /// info().outputs().
   /// @param observer sees each layer's input when not null (used by core/mixing).
   class LayerObserver {
    public:
@@ -114,7 +117,8 @@ class Model {
   void prefill(Context& context, std::span<const std::int32_t> ids, DecodeState* state, TensorView logits,
                LayerObserver* observer = nullptr) const;
 
-  /// One decode step of all active completions: tokens[b] enters slot slots[b]; logits [B, V].
+  /// One decode step of all active completions: tokens[b] enters slot slots[b]; logits [B, V], on the model's
+  /// device.
   void step(Context& context, DecodeState& state, std::span<const std::int32_t> tokens,
             std::span<const std::int32_t> slots, TensorView logits) const;
 
@@ -123,12 +127,14 @@ class Model {
   PromptFormat prompt_;
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<ModelWeights> weights_;
+  Device* device_ = nullptr;
 };
 
 struct LoadOptions {
-  /// Packed weight type: F32, or BF16 where the CPU multiplies it. Quantised weights stay as they are for a
-  /// single completion, and are packed to BF16 for more.
+  /// Packed weight type: F32, or BF16 on a device and where the CPU multiplies it. Quantised weights stay as
+  /// they are for a single completion, and are packed to BF16 for more.
   DType weights = DType::F32;
+  Device* device = nullptr;  // to compute on; null: the CPU
   /// Where a model published without a tokenizer (Llamba) takes one, with prompt format and end tokens: a
   /// folder, or a tokenizer.json in one; else a model with the same vocabulary, its teacher.
   std::string tokenizer;

@@ -150,7 +150,7 @@ Result<ModelFiles> open_files(const std::string& name_or_path, const LoadOptions
     TANDEM_TRY(files.checkpoint, Checkpoint::open(files.path.string()));
   }
   if (options.attention_rope != AttentionRope::ByNames) files.config.attention_rope = options.attention_rope;
-  TensorSource plan(*files.checkpoint, options.weights);
+  TensorSource plan(*files.checkpoint, options.weights, options.device);
   const auto layers = build_weights(files.config, plan);
   TANDEM_RETURN_IF_ERROR(plan.finish());
   files.info = describe_model(files, *layers, plan);
@@ -184,7 +184,7 @@ class LoadProgress {
 
 Result<std::unique_ptr<ModelWeights>> read_weights(const ModelFiles& files, const LoadOptions& options,
                                                    LoadProgress& progress) {
-  Context context;
+  Context context(1, options.device);
   TensorSource source(*files.checkpoint, options.weights, context, [&progress](std::int64_t bytes) {
     progress.add(bytes);
     progress.report();
@@ -237,8 +237,9 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path,
   info.eos_ids = std::move(text->eos_ids);
   TANDEM_TRY(info.sha256, hash.get());
   progress.report();
-  return std::shared_ptr<const Model>(std::make_shared<Model>(
-      std::move(info), std::move(text->prompt), std::move(text->tokenizer), *std::move(weights)));
+  return std::shared_ptr<const Model>(std::make_shared<Model>(std::move(info), std::move(text->prompt),
+                                                              std::move(text->tokenizer), *std::move(weights),
+                                                              options.device));
 }
 
 }  // namespace tandem

@@ -13,6 +13,16 @@ namespace tandem {
 
 SelectiveMixer::SelectiveMixer(Weights weights) : w_(std::move(weights)) {}
 
+Tensor mean_skip(const Tensor& skip, std::int64_t nheads) {
+  Tensor means({nheads});
+  const std::int64_t width = skip.elements() / nheads;
+  for (std::int64_t h = 0; h < nheads; ++h) {
+    const float* channels = skip.f32() + h * width;
+    means.f32()[h] = std::accumulate(channels, channels + width, 0.0F) / static_cast<float>(width);
+  }
+  return means;
+}
+
 LayerInfo SelectiveMixer::info() const {
   const Layout& layout = w_.layout;
   LayerInfo info;
@@ -30,9 +40,9 @@ std::int64_t SelectiveMixer::weight_bytes() const {
   return w_.in_proj.bytes() + w_.dt_proj.bytes() + w_.out_proj.bytes();
 }
 
-std::unique_ptr<MixerState> SelectiveMixer::make_state(const StateShape& shape) const {
+std::unique_ptr<MixerState> SelectiveMixer::make_state(Context& context, const StateShape& shape) const {
   const Layout& layout = w_.layout;
-  return std::make_unique<SsmState>(shape, Shape{layout.d_conv - 1, layout.channels},
+  return std::make_unique<SsmState>(context, shape, Shape{layout.d_conv - 1, layout.channels},
                                     Shape{layout.channels, layout.dstate});
 }
 
@@ -116,17 +126,14 @@ void SelectiveMixer::mix(Context& context, TensorView u, LayerMatrices& matrices
   const std::int64_t headdim = layout.channels / layout.nheads;
   const TensorView projected = context.scratch_tensor({rows, w_.in_proj.out()});
   matrices.kind = MixerKind::HybridMamba1;
-  matrices.mixed = Tensor({rows, layout.nheads, headdim});
+  matrices.mixed = Tensor::uninitialized({rows, layout.nheads, headdim}, DType::F32, context.device());
   const SelectiveOperands ops =
       scan(context, u, nullptr, projected, matrices.mixed.view().reshape({rows, layout.channels}));
-  matrices.matrix = Tensor({static_cast<std::int64_t>(matrices.heads.size()), rows, rows});
+  matrices.matrix = Tensor::uninitialized({static_cast<std::int64_t>(matrices.heads.size()), rows, rows},
+                                          DType::F32, context.device());
   selective_matrix(context, ops, matrices.heads, layout.nheads, matrices.matrix);
-  matrices.skip = Tensor({layout.nheads});
-  for (std::int64_t h = 0; h < layout.nheads; ++h) {
-    const float* skip = w_.skip.f32() + h * headdim;
-    matrices.skip.f32()[h] = std::accumulate(skip, skip + headdim, 0.0F) / static_cast<float>(headdim);
-  }
-  matrices.values = Tensor({rows, layout.nheads, headdim});
+  matrices.skip = w_.mean_skip.clone();
+  matrices.values = Tensor::uninitialized(matrices.mixed.shape(), DType::F32, context.device());
   copy(context, ops.x, matrices.values.view().reshape({rows, layout.channels}));
 }
 
@@ -134,9 +141,8 @@ SelectiveMixer::Layout selective_layout(const ModelConfig& config) {
   return {config.nheads, config.d_inner, config.d_xb, config.d_state, config.dt_rank, config.d_conv};
 }
 
-Tensor double_bias(Tensor bias) {
+void double_bias(Tensor& bias) {
   for (std::int64_t i = 0; i < bias.elements(); ++i) bias.f32()[i] *= 2;
-  return bias;
 }
 
 }  // namespace tandem

@@ -34,13 +34,14 @@ class SelectiveMixer final : public Mixer {
     Tensor dt_bias;        // [E]: twice the stored bias, see double_bias()
     Tensor a;              // [E, N]: -exp(A_log)
     Tensor skip;           // D [E]
+    Tensor mean_skip;      // its mean over each head's channels [nheads]; on the host, for matrices
     PackedMatrix out_proj;
   };
   explicit SelectiveMixer(Weights weights);
 
   LayerInfo info() const override;
   std::int64_t weight_bytes() const override;
-  std::unique_ptr<MixerState> make_state(const StateShape& shape) const override;
+  std::unique_ptr<MixerState> make_state(Context& context, const StateShape& shape) const override;
   void prefill(Context& context, TensorView u, MixerState* state, TensorView out) const override;
   void step(Context& context, TensorView u, MixerState& state, std::span<const std::int32_t> slots,
             std::span<const std::int32_t> positions, TensorView out) const override;
@@ -59,6 +60,9 @@ class SelectiveMixer final : public Mixer {
   Weights w_;
 };
 
+/// The mean of D over each head's channels.
+Tensor mean_skip(const Tensor& skip, std::int64_t nheads);
+
 /// The layout of a configuration with Mamba-1-style mixers.
 struct ModelConfig;
 SelectiveMixer::Layout selective_layout(const ModelConfig& config);
@@ -66,6 +70,6 @@ SelectiveMixer::Layout selective_layout(const ModelConfig& config);
 /// The step sizes' bias counts twice, softplus(W_dt low + 2 b): the published models were trained by code
 /// that adds it in the projection and once more in the scan, and go wrong without either (models.md 3.4 step
 /// 4).
-Tensor double_bias(Tensor bias);
+void double_bias(Tensor& bias);
 
 }  // namespace tandem

@@ -37,9 +37,9 @@ LayerInfo SsmMixer::info() const {
   return info;
 }
 
-std::unique_ptr<MixerState> SsmMixer::make_state(const StateShape& shape) const {
+std::unique_ptr<MixerState> SsmMixer::make_state(Context& context, const StateShape& shape) const {
   const Layout& layout = w_.layout;
-  return std::make_unique<SsmState>(shape, Shape{layout.d_conv - 1, layout.conv_width()},
+  return std::make_unique<SsmState>(context, shape, Shape{layout.d_conv - 1, layout.conv_width()},
                                     Shape{layout.nheads, layout.headdim, layout.dstate});
 }
 
@@ -111,17 +111,17 @@ void SsmMixer::mix(Context& context, TensorView u, LayerMatrices& matrices) cons
   const std::int64_t rows = u.extent(0);
   const auto heads = static_cast<std::int64_t>(matrices.heads.size());
   const TensorView projected = context.scratch_tensor({rows, w_.in_proj.out()});
-  matrices.mixed = Tensor({rows, layout.nheads, layout.headdim});
+  matrices.mixed = Tensor::uninitialized({rows, layout.nheads, layout.headdim}, DType::F32, context.device());
   const SsdOperands ops =
       scan(context, u, nullptr, projected, matrices.mixed.view().reshape({rows, layout.inner()}));
 
   matrices.kind = kind();
-  matrices.matrix = Tensor({heads, rows, rows});
-  matrices.decay = Tensor({heads, rows, rows});
-  matrices.content = Tensor({heads, rows, rows});
+  for (Tensor* stack : {&matrices.matrix, &matrices.decay, &matrices.content})
+    *stack = Tensor::uninitialized({heads, rows, rows}, DType::F32, context.device());
   ssd_matrix(context, ops, matrices.heads, matrices.decay, matrices.content, matrices.matrix);
-  matrices.skip = w_.skip.clone();
-  matrices.values = Tensor({rows, layout.nheads, layout.headdim});
+  matrices.skip = Tensor::uninitialized({layout.nheads}, DType::F32, context.device());
+  copy(context, w_.skip.view().reshape({1, layout.nheads}), matrices.skip.view().reshape({1, layout.nheads}));
+  matrices.values = Tensor::uninitialized(matrices.mixed.shape(), DType::F32, context.device());
   repeat_heads(context, ops.x, layout.x_heads, layout.nheads,
                matrices.values.view().reshape({rows, layout.inner()}));
 }

@@ -37,7 +37,7 @@ class SsmMixer : public Mixer {
 
   LayerInfo info() const override;
   std::int64_t weight_bytes() const override { return w_.in_proj.bytes() + w_.out_proj.bytes(); }
-  std::unique_ptr<MixerState> make_state(const StateShape& shape) const override;
+  std::unique_ptr<MixerState> make_state(Context& context, const StateShape& shape) const override;
   void prefill(Context& context, TensorView u, MixerState* state, TensorView out) const override;
   void step(Context& context, TensorView u, MixerState& state, std::span<const std::int32_t> slots,
             std::span<const std::int32_t> positions, TensorView out) const override;

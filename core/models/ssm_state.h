@@ -9,11 +9,11 @@ namespace tandem {
 /// The prompt's final convolution window and state, and a copy that each slot advances.
 class SsmState final : public MixerState {
  public:
-  SsmState(const StateShape& shape, Shape window, Shape state)
-      : prompt_window_(window),
-        prompt_state_(state),
-        windows_(Tensor::uninitialized({shape.batch, window.elements()})),
-        states_(Tensor::uninitialized({shape.batch, state.elements()})) {}
+  SsmState(Context& context, const StateShape& shape, Shape window, Shape state)
+      : prompt_window_(Tensor::uninitialized(window, DType::F32, context.device())),
+        prompt_state_(Tensor::uninitialized(state, DType::F32, context.device())),
+        windows_(Tensor::uninitialized({shape.batch, window.elements()}, DType::F32, context.device())),
+        states_(Tensor::uninitialized({shape.batch, state.elements()}, DType::F32, context.device())) {}
 
   TensorView prompt_window() const { return prompt_window_; }
   TensorView prompt_state() const { return prompt_state_; }

@@ -42,7 +42,14 @@ bool TensorSource::read(const std::string& name, TensorView to) {
   return ok();
 }
 
-Tensor TensorSource::take(const std::string& name, std::initializer_list<std::int64_t> shape) {
+Tensor TensorSource::take(const std::string& name, std::initializer_list<std::int64_t> shape,
+                          const std::function<void(Tensor& values)>& adjust) {
+  Tensor tensor = take_host(name, shape);
+  if (adjust && !tensor.empty()) adjust(tensor);
+  return place(std::move(tensor));
+}
+
+Tensor TensorSource::take_host(const std::string& name, std::initializer_list<std::int64_t> shape) {
   const std::vector<std::int64_t> expected(shape);
   check(name, expected);
   const Shape extents = to_shape(expected);
@@ -54,7 +61,8 @@ Tensor TensorSource::take(const std::string& name, std::initializer_list<std::in
 
 EmbeddingTable TensorSource::take_table(const std::string& name, std::int64_t rows, std::int64_t columns) {
   check(name, {rows, columns});
-  if (checkpoint_.is_quantized(name)) {
+  const bool quantized = checkpoint_.is_quantized(name);
+  if (quantized && device_ == nullptr) {
     memory_bytes_ += checkpoint_.stored_bytes(name);
     if (planning() || !ok()) return {};
     auto stored = checkpoint_.blocks(name);
@@ -65,21 +73,28 @@ EmbeddingTable TensorSource::take_table(const std::string& name, std::int64_t ro
   memory_bytes_ += rows * columns * element_bytes(type);
   if (planning() || !ok()) return {};
   EmbeddingTable table{Tensor::uninitialized({rows, columns}, type), std::nullopt};
-  return read(name, table.values) ? std::move(table) : EmbeddingTable();
+  if (!read(name, table.values)) return {};
+  table.values = place(std::move(table.values));
+  return table;
 }
 
 void TensorSource::count_packed(std::int64_t rows, std::int64_t columns) {
-  const DType type = bf16_products_supported() ? packed_type_ : DType::F32;
+  const DType type = product_type(packed_type_, device_);
   packed_bytes_ += rows * columns * element_bytes(type);
   single_bytes_ += rows * columns * element_bytes(type);
   memory_bytes_ += rows * columns * element_bytes(type);
 }
 
-/// Of a quantised matrix, which takes memory as it is stored and once more when it is packed.
+/// Of a quantised matrix, which takes memory as it is stored and once more when it is packed; on a device
+/// only as its values.
 void TensorSource::count_kept(std::int64_t rows, std::int64_t columns, std::int64_t stored) {
-  const std::int64_t packed =
-      rows * columns * element_bytes(bf16_products_supported() ? DType::BF16 : DType::F32);
+  const std::int64_t packed = rows * columns * element_bytes(product_type(DType::BF16, device_));
   packed_bytes_ += packed;
+  if (device_ != nullptr) {
+    single_bytes_ += packed;
+    memory_bytes_ += packed;
+    return;
+  }
   single_bytes_ += stored;
   memory_bytes_ += packed + stored;
 }
@@ -110,7 +125,7 @@ PackedMatrix TensorSource::keep(const std::vector<Part>& parts, std::int64_t col
   }
   if (advance_ && !advance_(stored)) error_ = cancelled();
   // Narrowing to BF16 loses less than quantising did.
-  return PackedMatrix::keep(std::move(kept), DType::BF16);
+  return PackedMatrix::keep(*context_, std::move(kept), DType::BF16);
 }
 
 PackedMatrix TensorSource::pack(const std::vector<Part>& parts, std::int64_t columns) {
@@ -139,14 +154,20 @@ PackedMatrix TensorSource::pack(const std::vector<Part>& parts, std::int64_t col
 PackedMatrix TensorSource::pack_again(const EmbeddingTable& table, const std::string& name, std::int64_t rows,
                                       std::int64_t columns) {
   TANDEM_CHECK(taken_.contains(name), name + " was not taken before");
-  if (checkpoint_.is_quantized(name)) {
+  if (table.stored || (planning() && device_ == nullptr && checkpoint_.is_quantized(name))) {
     count_kept(rows, columns, checkpoint_.stored_bytes(name));
     memory_bytes_ -= checkpoint_.stored_bytes(name);  // counted with the table
-    return planning() || !ok() ? PackedMatrix() : PackedMatrix::keep({*table.stored}, DType::BF16);
+    return planning() || !ok() ? PackedMatrix() : PackedMatrix::keep(*context_, {*table.stored}, DType::BF16);
   }
   count_packed(rows, columns);
+  if (device_ != nullptr && checkpoint_.exact_type(name) == packed_type_) {
+    memory_bytes_ -= rows * columns * element_bytes(packed_type_);  // one and the same
+    return planning() || !ok() ? PackedMatrix() : PackedMatrix::borrow(table.values);
+  }
   if (planning() || !ok()) return {};
-  return PackedMatrix::pack(*context_, table.values, packed_type_);
+  if (device_ == nullptr) return PackedMatrix::pack(*context_, table.values, packed_type_);
+  const Tensor again = Tensor::uninitialized({rows, columns}, table.values.dtype());
+  return read(name, again) ? PackedMatrix::pack(*context_, again, packed_type_) : PackedMatrix();
 }
 
 void TensorSource::accept_copy(const std::string& name, const std::string& original) {

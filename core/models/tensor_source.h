@@ -21,21 +21,29 @@ namespace tandem {
 class TensorSource {
  public:
   /// A source that plans: everything taken from it is empty, and only counted.
-  TensorSource(const Checkpoint& checkpoint, DType packed_type)
-      : checkpoint_(checkpoint), packed_type_(packed_type) {}
-  /// A source that reads. `advance`, if any, is told of bytes of the file as they are done; when it returns
-  /// false the rest is not read and finish() says Cancelled.
+  TensorSource(const Checkpoint& checkpoint, DType packed_type, Device* device)
+      : checkpoint_(checkpoint), packed_type_(packed_type), device_(device) {}
+  /// A source that reads, to where the context computes. `advance`, if any, is told of bytes of the file as
+  /// they are done; when it returns false the rest is not read and finish() says Cancelled.
   TensorSource(const Checkpoint& checkpoint, DType packed_type, Context& context,
                std::function<bool(std::int64_t bytes)> advance)
       : checkpoint_(checkpoint),
         packed_type_(packed_type),
+        device_(context.device()),
         context_(&context),
         advance_(std::move(advance)) {}
 
   bool contains(const std::string& name) const { return checkpoint_.contains(name); }
 
-  /// A tensor in f32.
-  Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape);
+  /// A tensor in f32; `adjust`, if any, changes its values on the host first.
+  Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape,
+              const std::function<void(Tensor& values)>& adjust = {});
+  /// The same, left on the host.
+  Tensor take_host(const std::string& name, std::initializer_list<std::int64_t> shape);
+  /// A tensor of the host where the others go.
+  Tensor place(Tensor tensor) {
+    return planning() ? std::move(tensor) : std::move(tensor).on_device_of(*context_);
+  }
   /// A matrix in the type it is stored in, for reading rows of it.
   EmbeddingTable take_table(const std::string& name, std::int64_t rows, std::int64_t columns);
 
@@ -77,6 +85,7 @@ class TensorSource {
 
   const Checkpoint& checkpoint_;
   DType packed_type_;
+  Device* device_ = nullptr;
   Context* context_ = nullptr;  // null: planning
   std::function<bool(std::int64_t)> advance_;
   std::set<std::string> taken_;

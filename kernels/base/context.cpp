@@ -1,8 +1,6 @@
 #include "kernels/base/context.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 
 namespace tandem {
 namespace {
@@ -10,17 +8,16 @@ constexpr std::int64_t kAlignFloats = 16;  // 64 bytes: a cache line and an AVX-
 constexpr std::int64_t kMinBlockFloats = 1 << 18;
 }  // namespace
 
-Context::Context(int threads) : pool_(std::make_unique<ThreadPool>(threads)) {
-  for (int i = 0; threads > 1 && i < threads; ++i) workers_.push_back(std::make_unique<Context>(1));
+Context::Context(int threads, Device* device)
+    : device_(device),
+      queue_(device != nullptr ? device->make_queue() : nullptr),
+      pool_(std::make_unique<ThreadPool>(device != nullptr ? 1 : threads)) {
+  for (int i = 0; pool_->threads() > 1 && i < threads; ++i) workers_.push_back(std::make_unique<Context>(1));
 }
 
 Context& Context::worker(int index) {
   if (workers_.empty()) return *this;
   return *workers_[static_cast<std::size_t>(index)];
-}
-
-void Context::FreeDeleter::operator()(float* pointer) const {
-  std::free(pointer);
 }
 
 float* Context::scratch(std::int64_t count) {
@@ -30,15 +27,11 @@ float* Context::scratch(std::int64_t count) {
     used_ = 0;
   }
   if (block_ == blocks_.size()) {
-    Block block;
-    block.size = std::max(rounded, kMinBlockFloats);
-    void* memory = std::aligned_alloc(64, static_cast<std::size_t>(block.size) * sizeof(float));
-    if (memory == nullptr) throw std::bad_alloc();
-    block.data.reset(static_cast<float*>(memory));
-    blocks_.push_back(std::move(block));
+    const std::int64_t size = std::max(rounded, kMinBlockFloats);
+    blocks_.push_back({Memory(device_, size * static_cast<std::int64_t>(sizeof(float))), size});
     used_ = 0;
   }
-  float* result = blocks_[block_].data.get() + used_;
+  float* result = static_cast<float*>(blocks_[block_].memory.get()) + used_;
   used_ += rounded;
   return result;
 }

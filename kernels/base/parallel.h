@@ -16,6 +16,7 @@ template <typename Body>
 void parallel_over(Context& context, std::int64_t count, double item_ns, const Body& body) {
   constexpr double kWorthSharingNs = 20'000;
   constexpr double kChunkNs = 5'000;
+  TANDEM_CHECK(context.device() == nullptr, "this op runs on the CPU only, its context is bound to a device");
   if (count <= 0) return;
   if (context.threads() == 1 || count == 1 || static_cast<double>(count) * item_ns < kWorthSharingNs) {
     body(std::int64_t{0}, count);

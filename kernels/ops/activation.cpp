@@ -92,6 +92,7 @@ void check_per_channel(const TensorView& x, const TensorView& channel, const cha
 void swiglu(Context& context, TensorView gate, TensorView up, TensorView out) {
   check_same(gate, up, "swiglu");
   check_same(gate, out, "swiglu");
+  if (DeviceQueue* queue = context.queue()) return queue->swiglu(gate, up, out);
   parallel_over(context, gate.extent(0), kExpNs * static_cast<double>(gate.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
@@ -103,6 +104,7 @@ void swiglu(Context& context, TensorView gate, TensorView up, TensorView out) {
 void silu_gate(Context& context, TensorView y, TensorView z, TensorView bias) {
   check_same(y, z, "silu_gate");
   check_per_channel(y, bias, "silu_gate");
+  if (DeviceQueue* queue = context.queue()) return queue->silu_gate(y, z, bias);
   parallel_over(context, y.extent(0), kExpNs * static_cast<double>(y.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
@@ -113,6 +115,7 @@ void silu_gate(Context& context, TensorView y, TensorView z, TensorView bias) {
 
 void discrete_log_decay(Context& context, TensorView a_log, TensorView log_decay) {
   check_same(a_log, log_decay, "discrete_log_decay");
+  if (DeviceQueue* queue = context.queue()) return queue->discrete_log_decay(a_log, log_decay);
   parallel_over(context, a_log.extent(0), 2 * kExpNs * static_cast<double>(a_log.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
@@ -128,6 +131,8 @@ void stepped_log_decay(Context& context, TensorView dt_raw, TensorView dt_bias, 
   check_same(dt_raw, log_decay, "stepped_log_decay");
   check_per_channel(dt_raw, dt_bias, "stepped_log_decay");
   check_per_channel(dt_raw, a_log, "stepped_log_decay");
+  if (DeviceQueue* queue = context.queue())
+    return queue->stepped_log_decay(dt_raw, dt_bias, a_log, dt, log_decay);
   parallel_over(context, dt.extent(0), 3 * kExpNs * static_cast<double>(dt.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
@@ -140,6 +145,7 @@ void stepped_log_decay(Context& context, TensorView dt_raw, TensorView dt_bias, 
 void step_sizes(Context& context, TensorView dt_raw, TensorView dt_bias, TensorView dt) {
   check_same(dt_raw, dt, "step_sizes");
   check_per_channel(dt_raw, dt_bias, "step_sizes");
+  if (DeviceQueue* queue = context.queue()) return queue->step_sizes(dt_raw, dt_bias, dt);
   parallel_over(context, dt.extent(0), 2 * kExpNs * static_cast<double>(dt.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
@@ -150,6 +156,7 @@ void step_sizes(Context& context, TensorView dt_raw, TensorView dt_bias, TensorV
 
 void add(Context& context, TensorView x, TensorView y) {
   check_same(x, y, "add");
+  if (DeviceQueue* queue = context.queue()) return queue->add(x, y);
   parallel_over(context, y.extent(0), kAddNs * static_cast<double>(y.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {

@@ -121,6 +121,8 @@ void causal_attention(Context& context, TensorView q, TensorView k, TensorView v
   TANDEM_CHECK(k.shape() == kv_shape && v.shape() == kv_shape && out.shape() == q.shape(),
                "causal_attention: q " + q.shape().str() + ", k " + k.shape().str() + ", v " +
                    v.shape().str() + ", out " + out.shape().str());
+  if (DeviceQueue* queue = context.queue())
+    return queue->causal_attention(q, k, v, nheads, nheads_kv, scale, out);
   if (q.elements() == 0) return;
   const auto block = static_cast<std::int64_t>(HWY_DYNAMIC_DISPATCH(block_rows)());
   const std::int64_t blocks = (rows + block - 1) / block;
@@ -147,6 +149,7 @@ void append_heads(Context& context, TensorView x, std::span<const std::int32_t> 
           (positions.empty() || std::ssize(positions) == rows),
       "append_heads: x " + x.shape().str() + ", cache " + cache.shape().str() + ", " +
           std::to_string(slots.size()) + " slots, " + std::to_string(positions.size()) + " positions");
+  if (DeviceQueue* queue = context.queue()) return queue->append_heads(x, slots, positions, first, cache);
   const std::int64_t dim = cache.extent(3);
   parallel_over(context, rows, 0.1 * static_cast<double>(x.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
@@ -177,6 +180,8 @@ void decode_attention(Context& context, TensorView q, const SharedPrefix& prefix
       "decode_attention: q " + q.shape().str() + ", prefix " + prefix.keys.shape().str() + " and " +
           prefix.values.shape().str() + ", " + std::to_string(own.slot_ids.size()) + " slots of " +
           own.keys.shape().str() + " and " + own.values.shape().str() + ", out " + out.shape().str());
+  if (DeviceQueue* queue = context.queue())
+    return queue->decode_attention(q, prefix, own, nheads, nheads_kv, scale, out);
   std::int64_t keys = batch * prefix_length;
   for (std::int64_t b = 0; b < batch; ++b) {
     TANDEM_CHECK(prefix_length + own.length(b) > 0 && own.length(b) <= own.keys.extent(2),
@@ -222,6 +227,8 @@ void attention_matrix(Context& context, TensorView q, TensorView k, std::int64_t
   TANDEM_CHECK(
       (k.shape() == Shape{rows, nheads_kv * dim} && m.shape() == Shape{std::ssize(heads), rows, rows}),
       "attention_matrix: q " + q.shape().str() + ", k " + k.shape().str() + ", m " + m.shape().str());
+  if (DeviceQueue* queue = context.queue())
+    return queue->attention_matrix(q, k, nheads, nheads_kv, scale, heads, m);
   for (std::int64_t i = 0; i < std::ssize(heads); ++i) {
     const std::int64_t head = heads[size(i)];
     TANDEM_CHECK(head >= 0 && head < nheads, "attention_matrix: head " + std::to_string(head));

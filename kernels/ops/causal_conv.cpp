@@ -97,6 +97,7 @@ void causal_conv(Context& context, TensorView x, TensorView weight, TensorView b
   const std::int64_t kernel = weight.extent(1);
   TANDEM_CHECK((window.shape() == Shape{kernel - 1, channels}),
                "causal_conv: window " + window.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->causal_conv(x, weight, bias, activation, window, y);
   const ScratchScope scope(context);
   const float* taps = channels_last(context, weight);
   parallel_over(context, x.extent(0), 0.3 * static_cast<double>(channels),
@@ -125,6 +126,8 @@ void causal_conv_step(Context& context, TensorView x, TensorView weight, TensorV
       std::ssize(slots) == x.extent(0) && windows.rank() == 2 && windows.extent(1) == (kernel - 1) * channels,
       "causal_conv_step: " + std::to_string(slots.size()) + " slots of windows " + windows.shape().str() +
           " for x " + x.shape().str());
+  if (DeviceQueue* queue = context.queue())
+    return queue->causal_conv_step(x, weight, bias, activation, windows, slots, y);
   const ScratchScope scope(context);
   const float* taps = channels_last(context, weight);
   parallel_over(context, x.extent(0), 0.4 * static_cast<double>(channels),

@@ -12,6 +12,7 @@ constexpr double kCopyNs = 0.1;  // of one element
 void copy(Context& context, TensorView from, TensorView to) {
   TANDEM_CHECK(from.rank() == 2 && from.shape() == to.shape(),
                "copy: " + from.shape().str() + " to " + to.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->copy(from, to);
   parallel_over(context, from.extent(0), kCopyNs * static_cast<double>(from.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i)
@@ -19,8 +20,9 @@ void copy(Context& context, TensorView from, TensorView to) {
                 });
 }
 
-void clear(Context& /*context*/, TensorView x) {
+void clear(Context& context, TensorView x) {
   TANDEM_CHECK(x.contiguous(), "clear: the rows of " + x.shape().str() + " lie apart");
+  if (DeviceQueue* queue = context.queue()) return queue->clear(x);
   std::fill_n(x.f32(), x.elements(), 0.0F);
 }
 
@@ -30,6 +32,7 @@ void repeat_heads(Context& context, TensorView x, std::int64_t heads, std::int64
                    y.shape() == Shape({x.extent(0), nheads * (x.extent(1) / heads)}),
                "repeat_heads: x " + x.shape().str() + " of " + std::to_string(heads) + " heads, y " +
                    y.shape().str() + " of " + std::to_string(nheads));
+  if (DeviceQueue* queue = context.queue()) return queue->repeat_heads(x, heads, nheads, y);
   const std::int64_t dim = x.extent(1) / heads;
   const std::int64_t times = nheads / heads;
   parallel_over(context, x.extent(0), kCopyNs * static_cast<double>(y.extent(1)),

@@ -9,14 +9,16 @@ namespace {
 
 constexpr double kCopyNs = 0.1;  // of one element
 
-void check_embedding(std::span<const std::int32_t> ids, const Shape& table, const TensorView& x) {
+void check_shapes(std::span<const std::int32_t> ids, const Shape& table, const TensorView& x) {
   TANDEM_CHECK(
       table.rank() == 2 && x.rank() == 2 && x.extent(1) == table[1] &&
           x.extent(0) == static_cast<std::int64_t>(ids.size()),
       "embedding: table " + table.str() + ", " + std::to_string(ids.size()) + " ids, x " + x.shape().str());
+}
+
+void check_ids(std::span<const std::int32_t> ids, std::int64_t rows) {
   for (const std::int32_t id : ids)
-    TANDEM_CHECK(id >= 0 && id < table[0],
-                 "embedding: id " + std::to_string(id) + " of " + std::to_string(table[0]));
+    TANDEM_CHECK(id >= 0 && id < rows, "embedding: id " + std::to_string(id) + " of " + std::to_string(rows));
 }
 
 void copy_row(const TensorView& table, std::int64_t row, float* x) {
@@ -33,7 +35,9 @@ void copy_row(const TensorView& table, std::int64_t row, float* x) {
 }  // namespace
 
 void embedding(Context& context, TensorView table, std::span<const std::int32_t> ids, TensorView x) {
-  check_embedding(ids, table.shape(), x);
+  check_shapes(ids, table.shape(), x);
+  if (DeviceQueue* queue = context.queue()) return queue->embedding(table, ids, x);
+  check_ids(ids, table.extent(0));
   parallel_over(context, x.extent(0), kCopyNs * static_cast<double>(x.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t t = begin; t < end; ++t)
@@ -42,7 +46,8 @@ void embedding(Context& context, TensorView table, std::span<const std::int32_t>
 }
 
 void embedding(Context& context, const BlockRows& table, std::span<const std::int32_t> ids, TensorView x) {
-  check_embedding(ids, {table.rows, table.columns}, x);
+  check_shapes(ids, {table.rows, table.columns}, x);
+  check_ids(ids, table.rows);
   constexpr double kExpandNs = 1;  // one element
   parallel_over(context, x.extent(0), kExpandNs * static_cast<double>(x.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
@@ -54,7 +59,8 @@ void embedding(Context& context, const BlockRows& table, std::span<const std::in
 
 void embedding_backward(Context& context, std::span<const std::int32_t> ids, TensorView d_x,
                         TensorView d_table) {
-  check_embedding(ids, d_table.shape(), d_x);
+  check_shapes(ids, d_table.shape(), d_x);
+  check_ids(ids, d_table.extent(0));
   // Ids repeat, so threads share the channels, not the rows.
   constexpr std::int64_t kChannels = 32;
   const std::int64_t width = d_x.extent(1);

@@ -172,8 +172,12 @@ struct PackedMatrix::State {
   std::vector<BlockRows> kept;  // as a file stores them; then the panels are packed when first needed
   mutable std::once_flag packed;
   mutable std::vector<Panel> panels;  // equally wide but for the last
+  Memory on_device;                   // instead of all that: W [out, in] as it is
+  TensorView device_weight;           // that, or somebody else's
 
   const std::vector<Panel>& packed_panels(Context& context) const;
+  /// Memory for W on the context's device.
+  void place(Context& context, DType type);
 };
 
 PackedMatrix::PackedMatrix() : state_(std::make_unique<State>()) {}
@@ -190,7 +194,7 @@ PackedMatrix PackedMatrix::empty(const TensorView& weight, bool transposed, DTyp
   State& state = *result.state_;
   state.out = weight.extent(transposed ? 1 : 0);
   state.in = weight.extent(transposed ? 0 : 1);
-  state.dtype = type == DType::BF16 && bf16_products_supported() ? DType::BF16 : DType::F32;
+  state.dtype = product_type(type);
   return result;
 }
 
@@ -211,6 +215,25 @@ std::vector<Panel> pack_panels(Context& context, std::int64_t out, std::int64_t 
   return panels;
 }
 
+// The rows of a matrix on the host to one on a device, in its type.
+void put_rows(DeviceQueue& queue, const TensorView& from, const TensorView& to) {
+  if (from.dtype() == to.dtype())
+    return queue.copy_in(to.data(), from.data(), from.elements() * element_bytes(from.dtype()));
+  constexpr std::int64_t kPiece = 1 << 20;  // elements converted at a time
+  std::vector<float> piece(static_cast<std::size_t>(std::min(kPiece, from.elements())));
+  const std::int64_t size = element_bytes(to.dtype());
+  for (std::int64_t first = 0; first < from.elements(); first += kPiece) {
+    const std::int64_t count = std::min(kPiece, from.elements() - first);
+    if (to.dtype() == DType::BF16) {
+      narrow(from.f32() + first, reinterpret_cast<BFloat16*>(piece.data()), count);
+    } else {
+      const auto* stored = static_cast<const BFloat16*>(from.data()) + first;
+      std::transform(stored, stored + count, piece.data(), to_float);
+    }
+    queue.copy_in(static_cast<char*>(to.data()) + first * size, piece.data(), count * size);
+  }
+}
+
 // Rows [first, first + count) of all parts together.
 void dequantize_rows(const std::vector<BlockRows>& parts, std::int64_t first, std::int64_t count,
                      float* values) {
@@ -223,9 +246,20 @@ void dequantize_rows(const std::vector<BlockRows>& parts, std::int64_t first, st
 
 }  // namespace
 
+void PackedMatrix::State::place(Context& context, DType type) {
+  dtype = product_type(type, context.device());
+  on_device = Memory(context.device(), out * in * element_bytes(dtype));
+  device_weight = TensorView(on_device.get(), dtype, {out, in});
+}
+
 PackedMatrix PackedMatrix::pack(Context& context, TensorView weight, DType type) {
   PackedMatrix result = empty(weight, false, type);
   State& state = *result.state_;
+  if (context.device() != nullptr) {
+    state.place(context, type);
+    put_rows(*context.queue(), weight, state.device_weight);
+    return result;
+  }
   if (weight.elements() > 0)
     state.panels =
         pack_panels(context, state.out, state.in, state.dtype,
@@ -233,7 +267,7 @@ PackedMatrix PackedMatrix::pack(Context& context, TensorView weight, DType type)
   return result;
 }
 
-PackedMatrix PackedMatrix::keep(std::vector<BlockRows> parts, DType type) {
+PackedMatrix PackedMatrix::keep(Context& context, std::vector<BlockRows> parts, DType type) {
   TANDEM_CHECK(!parts.empty(), "keep: no parts");
   PackedMatrix result;
   State& state = *result.state_;
@@ -242,8 +276,30 @@ PackedMatrix PackedMatrix::keep(std::vector<BlockRows> parts, DType type) {
     TANDEM_CHECK(is_quantized(part.format) && part.columns == state.in, "keep: parts of unequal width");
     state.out += part.rows;
   }
-  state.dtype = type == DType::BF16 && bf16_products_supported() ? DType::BF16 : DType::F32;
+  if (context.device() != nullptr) {
+    state.place(context, type);
+    std::vector<float> values;
+    for (std::int64_t first = 0; first < state.out; first += kRowBlock) {
+      const std::int64_t count = std::min(kRowBlock, state.out - first);
+      values.resize(static_cast<std::size_t>(count * state.in));
+      dequantize_rows(parts, first, count, values.data());
+      put_rows(*context.queue(), TensorView(values.data(), {count, state.in}),
+               state.device_weight.rows(first, count));
+    }
+    return result;
+  }
+  state.dtype = product_type(type);
   state.kept = std::move(parts);
+  return result;
+}
+
+PackedMatrix PackedMatrix::borrow(TensorView weight) {
+  PackedMatrix result;
+  State& state = *result.state_;
+  state.out = weight.extent(0);
+  state.in = weight.extent(1);
+  state.dtype = weight.dtype();
+  state.device_weight = weight;
   return result;
 }
 
@@ -277,7 +333,8 @@ DType PackedMatrix::dtype() const {
   return state_->dtype;
 }
 std::int64_t PackedMatrix::bytes() const {
-  if (!state_->kept.empty()) return state_->out * state_->in * element_bytes(state_->dtype);
+  if (!state_->kept.empty() || state_->device_weight.data() != nullptr)
+    return state_->out * state_->in * element_bytes(state_->dtype);
   std::int64_t total = 0;
   for (const Panel& panel : state_->panels) {
     total += static_cast<std::int64_t>(panel.packed.get_desc().get_size());
@@ -295,6 +352,10 @@ bool bf16_products_supported() {
   constexpr auto kNative = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
   static const bool supported = (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kNative) == kNative;
   return supported;
+}
+
+DType product_type(DType wanted, const Device* device) {
+  return wanted == DType::BF16 && (device != nullptr || bf16_products_supported()) ? DType::BF16 : DType::F32;
 }
 
 namespace {
@@ -355,6 +416,7 @@ void linear(Context& context, TensorView x, const PackedMatrix& weight, TensorVi
       x.rank() == 2 && y.rank() == 2 && x.extent(0) == y.extent(0) && x.extent(1) == w.in &&
           y.extent(1) == w.out,
       "linear: x " + x.shape().str() + ", weight " + Shape({w.out, w.in}).str() + ", y " + y.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->linear(x, w.device_weight, y, accumulate);
   const std::int64_t rows = x.extent(0);
   if (rows == 0 || w.out == 0) return;
   if (w.in == 0) {

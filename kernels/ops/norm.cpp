@@ -54,6 +54,7 @@ void rms_norm(Context& context, TensorView x, TensorView weight, float eps, Tens
   TANDEM_CHECK(
       x.rank() == 2 && x.shape() == y.shape() && weight.shape() == Shape{x.extent(1)},
       "rms_norm: x " + x.shape().str() + ", weight " + weight.shape().str() + ", y " + y.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->rms_norm(x, weight, eps, y);
   const auto channels = static_cast<std::size_t>(x.extent(1));
   parallel_over(context, x.extent(0), 0.1 * static_cast<double>(channels),
                 [&](std::int64_t begin, std::int64_t end) {
@@ -69,6 +70,7 @@ void gated_group_norm(Context& context, TensorView y, TensorView z, TensorView w
                    y.extent(1) % group == 0,
                "gated_group_norm: y " + y.shape().str() + ", z " + z.shape().str() + ", weight " +
                    weight.shape().str() + ", group " + std::to_string(group));
+  if (DeviceQueue* queue = context.queue()) return queue->gated_group_norm(y, z, weight, group, eps);
   const std::int64_t channels = y.extent(1);
   parallel_over(context, y.extent(0), 0.5 * static_cast<double>(channels),
                 [&](std::int64_t begin, std::int64_t end) {

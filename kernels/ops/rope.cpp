@@ -44,6 +44,7 @@ void rope(Context& context, TensorView x, std::int64_t heads, std::span<const st
                "rope: x " + x.shape().str() + " for " + std::to_string(heads) + " heads, " +
                    std::to_string(positions.size()) + " positions and " + std::to_string(half) +
                    " frequencies");
+  if (DeviceQueue* queue = context.queue()) return queue->rope(x, heads, positions, frequencies);
   parallel_over(
       context, x.extent(0), 0.3 * static_cast<double>(x.extent(1)),
       [&](std::int64_t begin, std::int64_t end) {

@@ -142,6 +142,8 @@ void sample(Context& context, TensorView logits, std::int64_t vocab, const Sampl
                "sample: logits " + logits.shape().str() + ", vocab " + std::to_string(vocab) + ", " +
                    std::to_string(uniforms.size()) + " uniforms, " + std::to_string(tokens.size()) +
                    " tokens, " + std::to_string(logprobs.size()) + " log-probabilities");
+  if (DeviceQueue* queue = context.queue())
+    return queue->sample(logits, vocab, rule, uniforms, tokens, logprobs);
   const auto count = static_cast<std::size_t>(vocab);
   const bool truncated = (rule.top_k > 0 && rule.top_k < vocab) || rule.top_p < 1.0F;
   const ScratchScope scope(context);

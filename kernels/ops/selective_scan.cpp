@@ -152,6 +152,7 @@ void selective_step(Context& context, const SelectiveOperands& o, TensorView sta
                    y.shape() == o.x.shape(),
                "selective_step: " + std::to_string(slots.size()) + " slots of states " +
                    states.shape().str() + ", y " + y.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->selective_step(o, states, slots, y);
   parallel_over(context, rows, kStateNs * static_cast<double>(o.channels * o.dstate),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t r = begin; r < end; ++r)
@@ -164,6 +165,7 @@ void selective_scan(Context& context, const SelectiveOperands& o, TensorView sta
   const std::int64_t rows = o.x.extent(0);
   TANDEM_CHECK(state.contiguous() && state.shape() == o.a.shape() && y.shape() == o.x.shape(),
                "selective_scan: state " + state.shape().str() + ", y " + y.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->selective_scan(o, state, y);
   constexpr std::int64_t kBlock = 64;  // channels whose states stay in the first cache over all tokens
   const std::int64_t blocks = (o.channels + kBlock - 1) / kBlock;
   parallel_over(context, blocks, kStateNs * static_cast<double>(rows * kBlock * o.dstate),
@@ -182,6 +184,7 @@ void selective_matrix(Context& context, const SelectiveOperands& o, std::span<co
   const std::int64_t rows = o.x.extent(0);
   TANDEM_CHECK(nheads > 0 && o.channels % nheads == 0 && m.shape() == Shape({std::ssize(heads), rows, rows}),
                "selective_matrix: " + std::to_string(nheads) + " heads, m " + m.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->selective_matrix(o, heads, nheads, m);
   const std::int64_t width = o.channels / nheads;
   const ScratchScope scope(context);
   const std::int64_t floats = (rows + 1) * o.dstate;

@@ -147,6 +147,7 @@ void ssd_step(Context& context, const SsdOperands& o, TensorView states, std::sp
                    y.shape() == Shape({rows, o.nheads * o.headdim}),
                "ssd_step: " + std::to_string(slots.size()) + " slots of states " + states.shape().str() +
                    ", y " + y.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->ssd_step(o, states, slots, y);
   parallel_over(context, rows * o.nheads, 0.2 * static_cast<double>(head_state),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
@@ -168,6 +169,7 @@ void ssd_scan(Context& context, const SsdOperands& o, TensorView state, std::int
                    y.shape() == Shape({rows, o.nheads * o.headdim}),
                "ssd_scan: chunk " + std::to_string(chunk) + ", state " + state.shape().str() + ", y " +
                    y.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->ssd_scan(o, state, chunk, y);
   if (rows == 0) return;
   chunk = std::min(chunk, rows);
   const ScratchScope scope(context);
@@ -195,6 +197,7 @@ void ssd_matrix(Context& context, const SsdOperands& o, std::span<const std::int
     TANDEM_CHECK(out.data() == nullptr || out.shape() == shape,
                  "ssd_matrix: output " + out.shape().str() + ", wanted " + shape.str());
   }
+  if (DeviceQueue* queue = context.queue()) return queue->ssd_matrix(o, heads, decay, content, m);
   const ScratchScope scope(context);
   const auto output = [&](const TensorView& view, std::int64_t i) {
     return view.data() == nullptr ? context.scratch_tensor(Shape{rows, rows})

@@ -114,14 +114,15 @@ class TestBlockLinear : public QObject {
     const Weight values(BlockFormat::Q8_0, 7, 512, 3);
     const std::vector<const Weight*> parts = {&queries, &keys, &values};
     for (const DType type : {DType::F32, DType::BF16}) {
-      const PackedMatrix matrix = PackedMatrix::keep({queries.stored, keys.stored, values.stored}, type);
+      Context context(2);
+      const PackedMatrix matrix =
+          PackedMatrix::keep(context, {queries.stored, keys.stored, values.stored}, type);
       QCOMPARE(matrix.out(), 28);
       QCOMPARE(matrix.in(), 512);
       QCOMPARE(matrix.single_bytes(), 16 * 288 + 5 * 420 + 7 * 544);
       QCOMPARE(matrix.bytes(), 28 * 512 * element_bytes(matrix.dtype()));
       const bool narrowed = matrix.dtype() == DType::BF16;
       QCOMPARE(narrowed, type == DType::BF16 && bf16_products_supported());
-      Context context(2);
       for (const int rows : {3, 1, 9, 1}) {
         Array x = Array::random({rows, 512}, 11);
         Array y(Shape{rows, 28});
@@ -133,7 +134,8 @@ class TestBlockLinear : public QObject {
 
   void isPackedOnceByWhateverThreadComesFirst() {
     const Weight weight(BlockFormat::Q5_1, 200, 1024, 9);
-    const PackedMatrix matrix = PackedMatrix::keep({weight.stored}, DType::F32);
+    Context packing;
+    const PackedMatrix matrix = PackedMatrix::keep(packing, {weight.stored}, DType::F32);
     Array x = Array::random({2, 1024}, 4);
     const std::vector<double> wanted = product(x, {&weight}, nullptr);
     std::vector<Array> results(4, Array(Shape{2, 200}));

@@ -9,25 +9,31 @@
 
 #include "core/checkpoint/checkpoint.h"
 #include "core/models/model.h"
+#include "tests/support/devices.h"
 
 namespace tandem::test {
 
 /// Opens a bundled model; fails the process with its error if that is not possible.
-inline std::shared_ptr<const Model> bundled(const std::string& name) {
-  static std::map<std::string, std::shared_ptr<const Model>> loaded;
-  auto& model = loaded[name];
+inline std::shared_ptr<const Model> bundled(const std::string& name, Device* device = nullptr) {
+  devices();  // outlive the models on them
+  static std::map<std::pair<std::string, Device*>, std::shared_ptr<const Model>> loaded;
+  auto& model = loaded[{name, device}];
   if (!model) {
-    auto opened = open_model(name);
+    LoadOptions options;
+    options.device = device;
+    auto opened = open_model(name, options);
     TANDEM_CHECK(opened.ok(), opened.error().message);
     model = *opened;
   }
   return model;
 }
 
-/// Rows "model": every bundled seed model.
+/// Rows "model" and "device": every bundled seed model on every device.
 inline void model_rows() {
   QTest::addColumn<QString>("model");
-  for (const char* name : {"seed-teacher", "seed-llamba", "seed-hybrid"}) QTest::newRow(name) << name;
+  QTest::addColumn<QString>("device");
+  for (const char* name : {"seed-teacher", "seed-llamba", "seed-hybrid"})
+    for (const auto& [device, unused] : devices()) QTest::addRow("%s, %s", name, device) << name << device;
 }
 
 /// Largest |a - b|; a NaN on either side gives infinity.

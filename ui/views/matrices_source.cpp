@@ -123,7 +123,7 @@ CaptureOutcome captureMatrices(const CaptureRequest& request, std::stop_token st
       captureBytes(teacherModel.info(), studentModel.info(), static_cast<std::int64_t>(ids->size()));
   std::vector<std::int64_t> layers;
   if (bytes > kCaptureBudgetBytes) layers.push_back(request.layer);
-  Context context(request.threads);
+  Context context(request.threads, teacherModel.device());
   auto teacher = captureSide(teacherModel, *ids, layers, context, stop);
   if (stop.stop_requested()) return {};
   if (!teacher) return {nullptr, sentence(teacher.error())};

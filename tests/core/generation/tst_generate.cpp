@@ -28,7 +28,7 @@ GenerationRequest request_for(const Model& model, int completions) {
 
 GenerationResult run(const Model& model, const GenerationRequest& request,
                      GenerationObserver* observer = nullptr, std::stop_token stop = {}) {
-  Context context(2);
+  Context context(2, model.device());
   auto result = generate(model, request, context, observer, stop);
   TANDEM_CHECK(result.ok(), result.error().message);
   return *std::move(result);
@@ -67,7 +67,8 @@ class TestGenerate : public QObject {
   void a_completion_depends_only_on_its_index_data() { model_rows(); }
   void a_completion_depends_only_on_its_index() {
     QFETCH(QString, model);
-    const auto loaded = bundled(model.toStdString());
+    QFETCH(QString, device);
+    const auto loaded = bundled(model.toStdString(), device_of(device));
     const auto together = run(*loaded, request_for(*loaded, 64));
     QCOMPARE(together.completions.size(), std::size_t{64});
     std::set<std::vector<std::int32_t>> distinct;
@@ -100,7 +101,8 @@ class TestGenerate : public QObject {
   void events_tell_what_happened_data() { model_rows(); }
   void events_tell_what_happened() {
     QFETCH(QString, model);
-    const auto loaded = bundled(model.toStdString());
+    QFETCH(QString, device);
+    const auto loaded = bundled(model.toStdString(), device_of(device));
     GenerationRequest request = request_for(*loaded, 12);
     request.batch = 4;
     Recorder recorder;

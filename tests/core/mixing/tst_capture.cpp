@@ -18,7 +18,7 @@ const std::string kText =
     "now? Reason: Noah starts with 27 apples. Each share is 27 / 9 = 3. The final answer is 3.";
 
 Capture capture_text(const Model& model, const CaptureOptions& options = {}) {
-  Context context(2);
+  Context context(2, model.device());
   auto result = capture(model, model.tokenizer().encode(kText), options, context);
   TANDEM_CHECK(result.ok(), result.error().message);
   return *std::move(result);
@@ -32,7 +32,8 @@ class TestCapture : public QObject {
   void matrix_times_values_is_the_layers_output_data() { model_rows(); }
   void matrix_times_values_is_the_layers_output() {
     QFETCH(QString, model);
-    const auto loaded = bundled(model.toStdString());
+    QFETCH(QString, device);
+    const auto loaded = bundled(model.toStdString(), device_of(device));
     const Capture captured = capture_text(*loaded);
     QCOMPARE(captured.layers.size(), std::size_t{6});
     const auto tokens = static_cast<std::int64_t>(captured.ids.size());
@@ -62,7 +63,8 @@ class TestCapture : public QObject {
   void factors_multiply_to_the_matrix_and_nothing_looks_ahead_data() { model_rows(); }
   void factors_multiply_to_the_matrix_and_nothing_looks_ahead() {
     QFETCH(QString, model);
-    const Capture captured = capture_text(*bundled(model.toStdString()));
+    QFETCH(QString, device);
+    const Capture captured = capture_text(*bundled(model.toStdString(), device_of(device)));
     const auto tokens = static_cast<std::int64_t>(captured.ids.size());
     for (const LayerMatrices& layer : captured.layers) {
       QCOMPARE(layer.decay.empty(), layer.kind == MixerKind::Attention);

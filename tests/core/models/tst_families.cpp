@@ -29,6 +29,12 @@ LoadOptions with_tokenizer() {
   return options;
 }
 
+LoadOptions on(const QString& device) {
+  LoadOptions options = with_tokenizer();
+  options.device = device_of(device);
+  return options;
+}
+
 std::shared_ptr<const Model> open(const fs::path& folder, const LoadOptions& options = with_tokenizer()) {
   auto model = open_model(folder.string(), options);
   TANDEM_CHECK(model.ok(), model.error().message);
@@ -97,10 +103,11 @@ class TestFamilies : public QObject {
   void whole_sequences_match_data() { model_rows(); }
   void whole_sequences_match() {
     QFETCH(QString, model);
+    QFETCH(QString, device);
     const fs::path folder = kModels / model.toStdString();
     const Expected expected(folder);
-    const auto loaded = open(folder);
-    Context context(2);
+    const auto loaded = open(folder, on(device));
+    Context context(2, loaded->device());
     const auto captured = capture(*loaded, expected.ids, {}, context);
     QVERIFY(captured.ok());
     const double logits = max_abs_error(captured->logits, expected["logits"]);
@@ -118,23 +125,24 @@ class TestFamilies : public QObject {
   void decoding_and_states_match_data() { model_rows(); }
   void decoding_and_states_match() {
     QFETCH(QString, model);
+    QFETCH(QString, device);
     const fs::path folder = kModels / model.toStdString();
     const Expected expected(folder);
-    const auto loaded = open(folder);
+    const auto loaded = open(folder, on(device));
     const auto tokens = static_cast<std::int64_t>(expected.ids.size());
     const Tensor want = expected["logits"];
-    Context context(1);
+    Context context(1, loaded->device());
     for (const std::int64_t prompt : {std::int64_t{1}, std::int64_t{2}, std::int64_t{5}, tokens}) {
       DecodeState state(context, *loaded, {prompt, 2, tokens, false});
-      Tensor logits({1, loaded->info().vocab});
+      const Tensor logits = results(context, {1, loaded->info().vocab});
       loaded->prefill(context, std::span(expected.ids).first(static_cast<std::size_t>(prompt)), &state,
                       logits);
-      QCOMPARE_LE(max_abs_error(logits, want.view().rows(prompt - 1, 1)), kTolerance);
+      QCOMPARE_LE(max_abs_error(on_host(context, logits), want.view().rows(prompt - 1, 1)), kTolerance);
       const std::int32_t slot = 1;
       state.start_slot(slot);
       for (std::int64_t t = prompt; t < tokens; ++t) {
         loaded->step(context, state, {&expected.ids[static_cast<std::size_t>(t)], 1}, {&slot, 1}, logits);
-        QCOMPARE_LE(max_abs_error(logits, want.view().rows(t, 1)), kTolerance);
+        QCOMPARE_LE(max_abs_error(on_host(context, logits), want.view().rows(t, 1)), kTolerance);
       }
       for (std::int64_t l = 0; l < std::ssize(loaded->info().layers); ++l) {
         const std::string name = "state." + std::to_string(l);
@@ -142,7 +150,7 @@ class TestFamilies : public QObject {
         const auto& memory = dynamic_cast<SsmState&>(state.layer(l));
         const Tensor last = expected[name];
         const TensorView got = prompt == tokens ? memory.prompt_state() : memory.states().rows(slot, 1);
-        QCOMPARE_LE(max_abs_error(got, last), kTolerance);
+        QCOMPARE_LE(max_abs_error(on_host(context, got), last), kTolerance);
       }
     }
   }
@@ -150,10 +158,11 @@ class TestFamilies : public QObject {
   void planned_sizes_are_those_loaded_data() { model_rows(); }
   void planned_sizes_are_those_loaded() {
     QFETCH(QString, model);
+    QFETCH(QString, device);
     const fs::path folder = kModels / model.toStdString();
-    const auto planned = inspect_model(folder.string());
+    const auto planned = inspect_model(folder.string(), on(device));
     QVERIFY2(planned.ok(), planned.ok() ? "" : planned.error().message.c_str());
-    const ModelInfo loaded = open(folder)->info();
+    const ModelInfo loaded = open(folder, on(device))->info();
     QCOMPARE(planned->layers.size(), loaded.layers.size());
     QCOMPARE(planned->cache_bytes_per_token(), loaded.cache_bytes_per_token());
     QCOMPARE(planned->state_bytes(), loaded.state_bytes());
@@ -295,8 +304,11 @@ class TestFamilies : public QObject {
  private:
   static void model_rows() {
     QTest::addColumn<QString>("model");
+    QTest::addColumn<QString>("device");
     for (const auto& entry : fs::directory_iterator(kModels))
-      QTest::newRow(entry.path().filename().c_str()) << QString::fromStdString(entry.path().filename());
+      for (const auto& [device, unused] : devices())
+        QTest::addRow("%s, %s", entry.path().filename().c_str(), device)
+            << QString::fromStdString(entry.path().filename()) << device;
   }
   fs::path path(const char* name) const { return fs::path(m_folder->path().toStdString()) / name; }
 

@@ -48,6 +48,7 @@ class TestGolden : public QObject {
   void matches_referee_data() {
     QTest::addColumn<QString>("file");
     QTest::addColumn<QString>("model");
+    QTest::addColumn<QString>("device");
     std::vector<std::pair<QString, QString>> files;
     for (const char* name : {"golden_logits", "golden_layer1", "golden_layer2"})
       files.emplace_back(name, QString(TANDEM_TEST_DATA "/%1.safetensors").arg(name));
@@ -55,16 +56,18 @@ class TestGolden : public QObject {
     if (std::filesystem::exists(whole.toStdString())) files.emplace_back("whole", whole);
     for (const auto& [name, path] : files)
       for (const char* model : {"seed-teacher", "seed-llamba", "seed-hybrid"})
-        QTest::addRow("%s, %s", qPrintable(name), model) << path << model;
+        for (const auto& [device, unused] : devices())
+          QTest::addRow("%s, %s, %s", qPrintable(name), model, device) << path << model << device;
   }
 
   void matches_referee() {
     QFETCH(QString, file);
     QFETCH(QString, model);
+    QFETCH(QString, device);
     const auto golden = open_golden(file.toStdString());
-    const auto loaded = bundled(model.toStdString());
+    const auto loaded = bundled(model.toStdString(), device_of(device));
     const std::string prefix = golden_name(model);
-    Context context(2);
+    Context context(2, loaded->device());
     int compared = 0;
     double worst_logits = 0;
     double worst_matrix = 0;

@@ -30,14 +30,15 @@ std::vector<std::int32_t> example_ids(const Model& model, std::size_t count) {
 Tensor decode_logits(const Model& model, Context& context, std::span<const std::int32_t> ids,
                      std::int64_t prompt, bool private_prefix) {
   DecodeState state(context, model, {prompt, 3, static_cast<std::int64_t>(ids.size()), private_prefix});
-  Tensor logits({static_cast<std::int64_t>(ids.size()) - prompt + 1, model.info().vocab});
+  const Tensor logits =
+      results(context, {static_cast<std::int64_t>(ids.size()) - prompt + 1, model.info().vocab});
   model.prefill(context, ids.first(static_cast<std::size_t>(prompt)), &state, logits.view().rows(0, 1));
   const std::int32_t slot = 2;
   state.start_slot(slot);
   for (std::int64_t t = prompt; t < static_cast<std::int64_t>(ids.size()); ++t)
     model.step(context, state, {&ids[static_cast<std::size_t>(t)], 1}, {&slot, 1},
                logits.view().rows(t - prompt + 1, 1));
-  return logits;
+  return on_host(context, logits);
 }
 
 void copy_model(const char* name, const fs::path& to) {
@@ -75,22 +76,27 @@ class TestModels : public QObject {
 
   void whole_sequence_equals_token_by_token_data() {
     QTest::addColumn<QString>("model");
+    QTest::addColumn<QString>("device");
     QTest::addColumn<int>("prompt");
     QTest::addColumn<int>("length");
     for (const char* name : {"seed-teacher", "seed-llamba", "seed-hybrid"})
       for (const auto& [prompt, length] :
            {std::pair{1, 6}, {2, 7}, {3, 8}, {4, 9}, {5, 40}, {127, 131}, {128, 131}, {129, 135}})
-        QTest::addRow("%s, %d then %d", name, prompt, length - prompt) << name << prompt << length;
+        for (const auto& [device, unused] : devices())
+          QTest::addRow("%s, %s, %d then %d", name, device, prompt, length - prompt)
+              << name << device << prompt << length;
   }
   void whole_sequence_equals_token_by_token() {
     QFETCH(QString, model);
+    QFETCH(QString, device);
     QFETCH(int, prompt);
     QFETCH(int, length);
-    const auto loaded = bundled(model.toStdString());
-    Context context(2);
+    const auto loaded = bundled(model.toStdString(), device_of(device));
+    Context context(2, loaded->device());
     const auto ids = example_ids(*loaded, static_cast<std::size_t>(length));
-    Tensor whole({length, loaded->info().vocab});
-    loaded->prefill(context, ids, nullptr, whole);
+    const Tensor prefilled = results(context, {length, loaded->info().vocab});
+    loaded->prefill(context, ids, nullptr, prefilled);
+    const Tensor whole = on_host(context, prefilled);
     for (const bool private_prefix : {false, true}) {
       const Tensor stepped = decode_logits(*loaded, context, ids, prompt, private_prefix);
       QCOMPARE_LE(max_abs_error(whole.view().rows(prompt - 1, length - prompt + 1), stepped), 2e-4);
@@ -100,15 +106,16 @@ class TestModels : public QObject {
   void batch_and_threads_do_not_change_logits_data() { model_rows(); }
   void batch_and_threads_do_not_change_logits() {
     QFETCH(QString, model);
-    const auto loaded = bundled(model.toStdString());
+    QFETCH(QString, device);
+    const auto loaded = bundled(model.toStdString(), device_of(device));
     const auto ids = example_ids(*loaded, 40);
-    Context one(1);
-    Context three(3);
+    Context one(1, loaded->device());
+    Context three(3, loaded->device());
     const std::int64_t prompt = 20;
     const std::int64_t batch = 64;
     const Tensor alone = decode_logits(*loaded, one, ids, prompt, false);
     DecodeState state(three, *loaded, {prompt, batch, 32, false});
-    Tensor logits({batch, loaded->info().vocab});
+    const Tensor logits = results(three, {batch, loaded->info().vocab});
     loaded->prefill(three, std::span(ids).first(prompt), &state, logits.view().rows(0, 1));
     std::vector<std::int32_t> all(batch);
     for (std::int32_t slot = 0; slot < batch; ++slot) {
@@ -118,8 +125,9 @@ class TestModels : public QObject {
     for (std::int64_t t = prompt; t < 40; ++t) {
       const std::vector<std::int32_t> tokens(batch, ids[static_cast<std::size_t>(t)]);
       loaded->step(three, state, tokens, all, logits);
+      const Tensor together = on_host(three, logits);
       for (std::int64_t slot = 0; slot < batch; slot += 9)
-        QCOMPARE_LE(max_abs_error(logits.view().rows(slot, 1), alone.view().rows(t - prompt + 1, 1)), 2e-4);
+        QCOMPARE_LE(max_abs_error(together.view().rows(slot, 1), alone.view().rows(t - prompt + 1, 1)), 2e-4);
     }
   }
 

@@ -1,0 +1,150 @@
+// A device that computes beside the CPU: its memory, and a queue of work with one function for each op that
+// inference needs. The ops in kernels/ops call it when their Context is bound to one; what implements it is
+// found at run time (core/devices).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/base/tensor_view.h"
+
+namespace tandem {
+
+enum class ConvActivation;
+struct SamplingRule;
+struct SharedPrefix;
+struct SlotCaches;
+struct SsdOperands;
+struct SelectiveOperands;
+
+/// A call to a device failed: which one, why, and where.
+class DeviceError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+/// More device memory was asked for than there is.
+class DeviceMemoryError : public DeviceError {
+ public:
+  using DeviceError::DeviceError;
+};
+
+/// Work that a queue recorded, to be repeated.
+class DeviceRecording {
+ public:
+  virtual ~DeviceRecording() = default;
+};
+
+/// Work runs in the order in which it was given, some time later. Every pointer, in views and in spans, is to
+/// the device's memory; only copies know both sides, and lists of heads are the host's. Operands are those of
+/// the op of the same name in kernels/ops. Confined to one thread. Throws DeviceError.
+class DeviceQueue {
+ public:
+  virtual ~DeviceQueue() = default;
+
+  /// Waits until everything given is done.
+  virtual void synchronize() = 0;
+  /// The host's memory may be used again when the call returns.
+  virtual void copy_in(void* to, const void* from, std::int64_t bytes) = 0;
+  /// Waits for what was copied, so for all work before it.
+  virtual void copy_out(void* to, const void* from, std::int64_t bytes) = 0;
+
+  /// Ops given between these two are not done but recorded, to be repeated on the same operands. Nothing else
+  /// may be given meanwhile: no copies in or out.
+  virtual void start_recording() = 0;
+  virtual std::unique_ptr<DeviceRecording> finish_recording() = 0;
+  virtual void repeat(const DeviceRecording& recording) = 0;
+
+  virtual void copy(TensorView from, TensorView to) = 0;
+  virtual void clear(TensorView x) = 0;
+  virtual void repeat_heads(TensorView x, std::int64_t heads, std::int64_t nheads, TensorView y) = 0;
+  virtual void embedding(TensorView table, std::span<const std::int32_t> ids, TensorView x) = 0;
+  /// y = or += x W^T; weight [out, in] f32 or bf16.
+  virtual void linear(TensorView x, TensorView weight, TensorView y, bool accumulate) = 0;
+
+  virtual void rms_norm(TensorView x, TensorView weight, float eps, TensorView y) = 0;
+  virtual void gated_group_norm(TensorView y, TensorView z, TensorView weight, std::int64_t group,
+                                float eps) = 0;
+  virtual void swiglu(TensorView gate, TensorView up, TensorView out) = 0;
+  virtual void silu_gate(TensorView y, TensorView z, TensorView bias) = 0;
+  virtual void discrete_log_decay(TensorView a_log, TensorView log_decay) = 0;
+  virtual void stepped_log_decay(TensorView dt_raw, TensorView dt_bias, TensorView a_log, TensorView dt,
+                                 TensorView log_decay) = 0;
+  virtual void step_sizes(TensorView dt_raw, TensorView dt_bias, TensorView dt) = 0;
+  virtual void add(TensorView x, TensorView y) = 0;
+
+  virtual void rope(TensorView x, std::int64_t heads, std::span<const std::int32_t> positions,
+                    std::span<const float> frequencies) = 0;
+  virtual void append_heads(TensorView x, std::span<const std::int32_t> slots,
+                            std::span<const std::int32_t> positions, std::int64_t first,
+                            TensorView cache) = 0;
+  virtual void causal_attention(TensorView q, TensorView k, TensorView v, std::int64_t nheads,
+                                std::int64_t nheads_kv, float scale, TensorView out) = 0;
+  virtual void decode_attention(TensorView q, const SharedPrefix& prefix, const SlotCaches& own,
+                                std::int64_t nheads, std::int64_t nheads_kv, float scale, TensorView out) = 0;
+  virtual void attention_matrix(TensorView q, TensorView k, std::int64_t nheads, std::int64_t nheads_kv,
+                                float scale, std::span<const std::int64_t> heads, TensorView m) = 0;
+
+  virtual void causal_conv(TensorView x, TensorView weight, TensorView bias, ConvActivation activation,
+                           TensorView window, TensorView y) = 0;
+  virtual void causal_conv_step(TensorView x, TensorView weight, TensorView bias, ConvActivation activation,
+                                TensorView windows, std::span<const std::int32_t> slots, TensorView y) = 0;
+  virtual void ssd_step(const SsdOperands& operands, TensorView states, std::span<const std::int32_t> slots,
+                        TensorView y) = 0;
+  virtual void ssd_scan(const SsdOperands& operands, TensorView state, std::int64_t chunk, TensorView y) = 0;
+  virtual void ssd_matrix(const SsdOperands& operands, std::span<const std::int64_t> heads, TensorView decay,
+                          TensorView content, TensorView m) = 0;
+  virtual void selective_step(const SelectiveOperands& operands, TensorView states,
+                              std::span<const std::int32_t> slots, TensorView y) = 0;
+  virtual void selective_scan(const SelectiveOperands& operands, TensorView state, TensorView y) = 0;
+  virtual void selective_matrix(const SelectiveOperands& operands, std::span<const std::int64_t> heads,
+                                std::int64_t nheads, TensorView m) = 0;
+
+  virtual void sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule,
+                      std::span<const float> uniforms, std::span<std::int32_t> tokens,
+                      std::span<float> logprobs) = 0;
+};
+
+struct DeviceInfo {
+  std::string id;                 // "cuda:0"
+  std::string name;               // as its maker calls it
+  std::int64_t memory_bytes = 0;  // in all
+};
+
+/// Changes whenever the classes here do: a module built for another one is not used.
+inline constexpr int kDeviceInterface = 1;
+
+/// Thread-safe. Lives as long as the program. Throws DeviceError.
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual const DeviceInfo& info() const = 0;
+  virtual std::int64_t free_bytes() const = 0;
+  /// Memory for at least `bytes`, aligned for every kernel, not initialised. Throws DeviceMemoryError.
+  virtual void* allocate(std::int64_t bytes) = 0;
+  virtual void release(void* memory) = 0;
+  virtual std::unique_ptr<DeviceQueue> make_queue() = 0;
+};
+
+/// Gives memory back to a device, or, without one, to the host.
+struct ReleaseMemory {
+  Device* device = nullptr;
+  void operator()(void* memory) const;
+};
+
+/// Memory of a device, or, without one, of the host (64-byte aligned); not initialised.
+class Memory {
+ public:
+  Memory() = default;
+  Memory(Device* device, std::int64_t bytes);
+
+  void* get() const { return data_.get(); }
+  Device* device() const { return data_.get_deleter().device; }
+
+ private:
+  std::unique_ptr<void, ReleaseMemory> data_;
+};
+
+}  // namespace tandem
