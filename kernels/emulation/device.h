@@ -25,6 +25,7 @@
 #define TANDEM_DYNAMIC_SHARED(T, name) \
   T* const name = static_cast<T*>(::tandem::emulation::dynamic_shared_array())
 
+using std::isnan;
 using std::max;
 using std::min;
 

@@ -59,6 +59,12 @@ class Device {
     }
     return values;
   }
+  std::vector<std::int32_t> get_ids(const TensorView& view) {
+    std::vector<std::int32_t> values(static_cast<std::size_t>(view.elements()));
+    cuda::copy_to_host(stream_, values.data(), view.data(), view.elements() * element_bytes(DType::I32));
+    stream_.synchronize();
+    return values;
+  }
 
  private:
   void* allocate(const void* from, std::size_t bytes) {
