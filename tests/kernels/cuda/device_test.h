@@ -16,8 +16,8 @@
 
 namespace tandem::test {
 
-/// Device copies of arrays, each in memory of its own.
-class Device {
+/// TestDevice copies of arrays, each in memory of its own.
+class TestDevice {
  public:
   cuda::Stream& stream() { return stream_; }
 
@@ -80,7 +80,7 @@ class Device {
 
 /// Empty if run(device) gives `want` within `tolerance`, the same bits under every schedule; else what
 /// differs.
-inline QString device_difference(const std::function<std::vector<float>(Device&)>& run,
+inline QString device_difference(const std::function<std::vector<float>(TestDevice&)>& run,
                                  const std::vector<double>& want, double tolerance) {
 #ifdef TANDEM_CUDA_EMULATED
   constexpr std::uint32_t kSchedules = 4;  // forward, reversed, two shuffled
@@ -92,7 +92,7 @@ inline QString device_difference(const std::function<std::vector<float>(Device&)
 #ifdef TANDEM_CUDA_EMULATED
     emulation::set_schedule(schedule);
 #endif
-    Device device;
+    TestDevice device;
     std::vector<float> got = run(device);
     if (schedule == 0) first = got;
     for (std::size_t i = 0; i < got.size(); ++i) {

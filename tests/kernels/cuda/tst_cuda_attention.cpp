@@ -8,9 +8,9 @@
 
 using namespace tandem;
 using test::Array;
-using test::Device;
 using test::device_difference;
 using test::reference;
+using test::TestDevice;
 
 namespace {
 
@@ -78,7 +78,7 @@ class TestCudaAttention : public QObject {
     Context context;
     decode_attention(context, q, {prefix_keys, prefix_values}, {keys, values, ids, positions, prefix}, nheads,
                      nheads_kv, 0.3F, want);
-    const auto run = [&](Device& device) {
+    const auto run = [&](TestDevice& device) {
       const auto put = [&](Array& array, std::size_t i) {
         return bf16 ? device.put(TensorView(narrow[i].data(), DType::BF16, array.view().shape()))
                     : device.put(array);
@@ -119,7 +119,7 @@ class TestCudaAttention : public QObject {
     Array want(Shape{tokens, nheads * headdim});
     Context context;
     causal_attention(context, q, k, v, nheads, nheads_kv, 0.3F, want);
-    const auto run = [&](Device& device) {
+    const auto run = [&](TestDevice& device) {
       const TensorView out = device.empty(want.view().shape());
       cuda::causal_attention(device.stream(), device.put(q), device.put(k), device.put(v), nheads, nheads_kv,
                              0.3F, out);

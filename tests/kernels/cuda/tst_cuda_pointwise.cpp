@@ -15,9 +15,9 @@
 
 using namespace tandem;
 using test::Array;
-using test::Device;
 using test::device_difference;
 using test::reference;
+using test::TestDevice;
 
 namespace {
 
@@ -54,19 +54,19 @@ class TestCudaPointwise : public QObject {
     Array weight = Array::random(Shape{channels}, 3);
     Array want(Shape{rows, channels});
     rms_norm(context, x, weight, 1e-5F, want);
-    const auto norm = [&](Device& device) {
+    const auto norm = [&](TestDevice& device) {
       const TensorView y = device.empty(want.view().shape());
       cuda::rms_norm(device.stream(), device.put(x), device.put(weight), 1e-5F, y);
       return device.get(y);
     };
     QCOMPARE(device_difference(norm, reference(want), kSums), QString());
-    const auto norm_in_place = [&](Device& device) {
+    const auto norm_in_place = [&](TestDevice& device) {
       const TensorView y = device.put(x);
       cuda::rms_norm(device.stream(), y, device.put(weight), 1e-5F, y);
       return device.get(y);
     };
     QCOMPARE(device_difference(norm_in_place, reference(want), kSums), QString());
-    const auto gated = [&](Device& device) {
+    const auto gated = [&](TestDevice& device) {
       const TensorView y = device.put(x);
       cuda::gated_group_norm(device.stream(), y, device.put(z), device.put(weight), group, 1e-5F);
       return device.get(y);
@@ -98,7 +98,7 @@ class TestCudaPointwise : public QObject {
     step_sizes(context, x, bias, part(5));
     copy(context, y, part(6));
     add(context, x, part(6));
-    const auto run = [&](Device& device) {
+    const auto run = [&](TestDevice& device) {
       const TensorView got = device.empty(want.view().shape());
       const auto out = [&](std::size_t i) { return TensorView(got.f32() + i * elements, shape); };
       const TensorView in_x = device.put(x);
@@ -134,7 +134,7 @@ class TestCudaPointwise : public QObject {
     Array x = Array::padded(3, kHeads * headdim, padding, 1);
     Array repeated(Shape{3, 4 * kHeads * headdim});
     repeat_heads(context, x, kHeads, 4 * kHeads, repeated);
-    const auto repeat = [&](Device& device) {
+    const auto repeat = [&](TestDevice& device) {
       const TensorView y = device.empty(repeated.view().shape());
       cuda::repeat_heads(device.stream(), device.put(x), kHeads, 4 * kHeads, y);
       return device.get(y);
@@ -149,7 +149,7 @@ class TestCudaPointwise : public QObject {
       };
       const std::int64_t first = prompt ? 0 : 7;
       append_heads(context, x, ids(slot_ids), ids(positions), first, want);
-      const auto append = [&](Device& device) {
+      const auto append = [&](TestDevice& device) {
         const TensorView to = device.put(cache);
         cuda::append_heads(device.stream(), device.put(x), device.put_ids(ids(slot_ids)),
                            device.put_ids(ids(positions)), first, to);
@@ -165,7 +165,7 @@ class TestCudaPointwise : public QObject {
       Array rows(Shape{3, headdim});
       const TensorView narrow_table(narrow.data(), DType::BF16, table.view().shape());
       embedding(context, bf16 ? narrow_table : table.view(), positions_in_table_, rows);
-      const auto gather = [&](Device& device) {
+      const auto gather = [&](TestDevice& device) {
         const TensorView y = device.empty(rows.view().shape());
         const TensorView from = bf16 ? device.put(narrow_table) : device.put(table);
         cuda::embedding(device.stream(), from, device.put_ids(positions_in_table_), y);
@@ -178,7 +178,7 @@ class TestCudaPointwise : public QObject {
   void bfloat16_caches_round_to_nearest() {
     Array x = Array::random(Shape{2, 8}, 1);
     x.data()[3] = std::nanf("");
-    const auto run = [&](Device& device) {
+    const auto run = [&](TestDevice& device) {
       const TensorView cache = device.empty_bf16(Shape{1, 2, 2, 4});
       cuda::append_heads(device.stream(), device.put(x), {}, {}, 0, cache);
       const TensorView back = device.empty(Shape{4, 4});
@@ -218,7 +218,7 @@ class TestCudaPointwise : public QObject {
       const auto where = given ? std::span<const std::int32_t>(positions) : std::span<const std::int32_t>();
       Array want = x;
       tandem::rope(context, want, heads, where, frequencies.data());
-      const auto run = [&](Device& device) {
+      const auto run = [&](TestDevice& device) {
         const TensorView y = device.put(x);
         cuda::rope(device.stream(), y, heads, device.put_ids(where),
                    {device.put(frequencies).f32(), frequencies.data().size()});

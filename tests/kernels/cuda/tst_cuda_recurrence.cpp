@@ -9,9 +9,9 @@
 
 using namespace tandem;
 using test::Array;
-using test::Device;
 using test::device_difference;
 using test::reference;
+using test::TestDevice;
 
 namespace {
 
@@ -28,7 +28,7 @@ std::vector<double> joined(const TensorView& first, const TensorView& second) {
   all.insert(all.end(), rest.begin(), rest.end());
   return all;
 }
-std::vector<float> joined(Device& device, const TensorView& first, const TensorView& second) {
+std::vector<float> joined(TestDevice& device, const TensorView& first, const TensorView& second) {
   std::vector<float> all = device.get(first);
   const std::vector<float> rest = device.get(second);
   all.insert(all.end(), rest.begin(), rest.end());
@@ -69,7 +69,7 @@ struct SsdProblem {
   SsdOperands host() {
     return operands([](Array& array) { return array.view(); });
   }
-  SsdOperands on(Device& device) {
+  SsdOperands on(TestDevice& device) {
     return operands([&](Array& array) { return device.put(array); });
   }
 };
@@ -106,7 +106,7 @@ struct SelectiveProblem {
   SelectiveOperands host() {
     return operands([](Array& array) { return array.view(); });
   }
-  SelectiveOperands on(Device& device) {
+  SelectiveOperands on(TestDevice& device) {
     return operands([&](Array& array) { return device.put(array); });
   }
 };
@@ -142,7 +142,7 @@ class TestCudaRecurrence : public QObject {
       Array y(Shape{tokens, channels});
       Array moved = window;
       causal_conv(context, x, weight, with_bias ? bias.view() : TensorView(), activation, moved, y);
-      const auto run = [&](Device& device) {
+      const auto run = [&](TestDevice& device) {
         Array start = window;
         const TensorView out = device.empty(Shape{tokens, channels});
         const TensorView end = device.put(start);
@@ -167,7 +167,7 @@ class TestCudaRecurrence : public QObject {
     Array moved = windows;
     Array y(Shape{3, channels});
     causal_conv_step(context, x, weight, bias, ConvActivation::Silu, moved, kSlotIds, y);
-    const auto run = [&](Device& device) {
+    const auto run = [&](TestDevice& device) {
       const TensorView out = device.empty(Shape{3, channels});
       const TensorView end = device.put(windows);
       cuda::causal_conv_step(device.stream(), device.put(x), device.put(weight), device.put(bias),
@@ -203,7 +203,7 @@ class TestCudaRecurrence : public QObject {
     Array y(Shape{3, nheads * headdim});
     Context context;
     tandem::ssd_step(context, problem.host(), moved, kSlotIds, y);
-    const auto run = [&](Device& device) {
+    const auto run = [&](TestDevice& device) {
       const TensorView out = device.empty(y.view().shape());
       const TensorView end = device.put(states);
       cuda::ssd_step(device.stream(), problem.on(device), end, device.put_ids(kSlotIds), out);
@@ -238,7 +238,7 @@ class TestCudaRecurrence : public QObject {
     Array y(Shape{tokens, nheads * headdim});
     Context context;
     tandem::ssd_scan(context, problem.host(), moved, 16, y);
-    const auto run = [&](Device& device) {
+    const auto run = [&](TestDevice& device) {
       const TensorView out = device.empty(y.view().shape());
       const TensorView end = device.put(state);
       const SsdOperands operands = problem.on(device);
@@ -273,7 +273,7 @@ class TestCudaRecurrence : public QObject {
     Array y(Shape{3, channels});
     Context context;
     tandem::selective_step(context, problem.host(), moved, kSlotIds, y);
-    const auto run = [&](Device& device) {
+    const auto run = [&](TestDevice& device) {
       const TensorView out = device.empty(y.view().shape());
       const TensorView end = device.put(states);
       cuda::selective_step(device.stream(), problem.on(device), end, device.put_ids(kSlotIds), out);

@@ -6,15 +6,15 @@
 
 using namespace tandem;
 using test::Array;
-using test::Device;
 using test::device_difference;
+using test::TestDevice;
 
 namespace {
 
 constexpr std::int64_t kRows = 5;
 
 /// Tokens, then log-probabilities.
-std::vector<float> on_device(Device& device, Array& logits, std::int64_t vocab, const SamplingRule& rule,
+std::vector<float> on_device(TestDevice& device, Array& logits, std::int64_t vocab, const SamplingRule& rule,
                              Array& uniforms) {
   const auto rows = static_cast<std::size_t>(logits.view().extent(0));
   const TensorView tokens = device.put(
@@ -70,7 +70,7 @@ class TestCudaSampling : public QObject {
     for (const std::int64_t vocab : {1, 31, 1500}) {
       Array logits = Array::padded(kRows, vocab + 5, 3, 1, 3.0F);  // five ids too many
       for (std::int64_t b = 0; b < kRows; ++b) logits.view().row(b)[vocab] = 100.0F;
-      const auto run = [&](Device& device) { return on_device(device, logits, vocab, rule, uniforms); };
+      const auto run = [&](TestDevice& device) { return on_device(device, logits, vocab, rule, uniforms); };
       QCOMPARE(device_difference(run, on_cpu(logits, vocab, rule, uniforms), 1e-7), QString());
     }
   }
@@ -89,7 +89,7 @@ class TestCudaSampling : public QObject {
       for (std::int64_t id = 0; id < kVocab; ++id)
         logits.view().row(b)[id] = id % 3 == 2 ? 1.0F : id % 3 == 1 ? -0.0F : 0.0F;
     }
-    const auto run = [&](Device& device) { return on_device(device, logits, kVocab, rule, uniforms); };
+    const auto run = [&](TestDevice& device) { return on_device(device, logits, kVocab, rule, uniforms); };
     QCOMPARE(device_difference(run, on_cpu(logits, kVocab, rule, uniforms), 1e-7), QString());
   }
 
@@ -98,7 +98,7 @@ class TestCudaSampling : public QObject {
     logits.view().row(1)[7] = std::nanf("");
     Array uniforms(Shape{2}, 0.5F);
     for (const SamplingRule& rule : {SamplingRule{}, SamplingRule{0.0F}, SamplingRule{1.0F, 3, 0.5F}}) {
-      Device device;
+      TestDevice device;
       const std::vector<float> got = on_device(device, logits, 40, rule, uniforms);
       QVERIFY(got[1] >= 0 && got[1] < 40 && std::isnan(got[3]) && !std::isnan(got[2]));
     }
