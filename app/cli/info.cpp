@@ -48,6 +48,9 @@ void printInfo(const ModelInfo& info) {
   fmt::print("  family      {}\n", info.family);
   fmt::print("  parameters  {}, {} in memory\n", scaledText(static_cast<double>(info.parameters)),
              bytesText(info.memory_bytes));
+  if (info.single_bytes > 0)
+    fmt::print("              of these {} as stored, read for one completion, and {} packed, read for more\n",
+               bytesText(info.single_bytes), bytesText(info.weight_bytes));
   fmt::print("  sizes       vocabulary {}, width {}, MLP {}, {} layers\n", info.vocab, info.d_model,
              info.d_ff, info.layers.size());
   fmt::print("  context     {}\n",

@@ -97,6 +97,7 @@ class TestSmolLm2 : public QObject {
     QCOMPARE(info.eos_ids, (std::vector<std::int32_t>{2, 0}));
     // A single completion reads the blocks as they are, more read them packed.
     QVERIFY(info.single_bytes > 90'000'000 && info.single_bytes < 100'000'000);
+    QVERIFY(info.memory_bytes >= info.single_bytes + info.weight_bytes);  // both copies stay in memory
     QVERIFY(info.weight_bytes >= 2 * info.parameters - 2 * 61 * 576);
   }
 

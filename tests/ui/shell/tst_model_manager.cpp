@@ -3,8 +3,10 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDir>
+#include <QDragEnterEvent>
 #include <QFile>
 #include <QLabel>
+#include <QMimeData>
 #include <QPushButton>
 #include <QSettings>
 #include <QSignalSpy>
@@ -182,6 +184,32 @@ class TestModelManager : public QObject {
     QTRY_VERIFY(message->isVisible());
     QVERIFY2(message->text().contains(word), qPrintable(message->text()));
     QVERIFY(m_workspace->recentModels().entries().isEmpty());
+  }
+
+  void modelsAreDropped() {
+    QMimeData model;
+    model.setUrls({QUrl::fromLocalFile(kHybrid)});
+    QMimeData text;
+    text.setUrls({QUrl::fromLocalFile(QStringLiteral("/tmp/letter.txt"))});
+    QMimeData two;
+    two.setUrls(model.urls() + text.urls());
+    MainWindow window(*m_workspace);
+    const auto dropOn = [&](QWidget* target) {
+      for (QMimeData* data : {&text, &two, &model}) {
+        QDragEnterEvent enter({}, Qt::CopyAction, data, Qt::LeftButton, Qt::NoModifier);
+        enter.ignore();
+        QCoreApplication::sendEvent(target, &enter);
+        QCOMPARE(enter.isAccepted(), data == &model);
+      }
+      QDropEvent drop({}, Qt::CopyAction, &model, Qt::LeftButton, Qt::NoModifier);
+      QCoreApplication::sendEvent(target, &drop);  // to what accepted the last entry
+    };
+    dropOn(m_manager.get());
+    QTRY_COMPARE(shown(), QStringLiteral("hybrid-mamba2"));
+    QVERIFY(!m_workspace->model(Side::Student));  // the manager describes, the window loads
+    m_workspace->recentModels().add(kHybrid, tokenizerFile());
+    dropOn(&window);
+    QTRY_VERIFY_WITH_TIMEOUT(m_workspace->model(Side::Student), 30000);
   }
 
   void aMissingTokenizerIsAskedFor() {
