@@ -19,4 +19,10 @@ namespace tandem::cuda {
 void selective_step(Stream& stream, const SelectiveOperands& operands, TensorView states,
                     std::span<const std::int32_t> slots, TensorView y);
 
+/// R tokens of one sequence. state [E, N] contiguous, in and out, N up to 256; y [R, E], rows may be strided.
+/// Launch: blocks of 128 threads for as many channels as their states take with a few numbers a thread, which
+/// go through the tokens one after another. Moves the operands and y once, and the state in and out; R * E *
+/// N exponentials.
+void selective_scan(Stream& stream, const SelectiveOperands& operands, TensorView state, TensorView y);
+
 }  // namespace tandem::cuda

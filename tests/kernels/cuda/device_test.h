@@ -16,7 +16,7 @@
 
 namespace tandem::test {
 
-/// TestDevice copies of arrays, each in memory of its own.
+/// Device copies of arrays, each in memory of its own.
 class TestDevice {
  public:
   cuda::Stream& stream() { return stream_; }

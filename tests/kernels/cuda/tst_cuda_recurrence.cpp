@@ -281,6 +281,30 @@ class TestCudaRecurrence : public QObject {
     };
     QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kStep), QString());
   }
+
+  void selective_scan_data() { selective_step_data(); }
+  void selective_scan() {
+    QFETCH(int, channels);
+    QFETCH(int, dstate);
+    QFETCH(int, b_groups);
+    QFETCH(int, c_groups);
+    QFETCH(int, padding);
+    for (const std::int64_t tokens : {0, 1, 13, 40}) {
+      SelectiveProblem problem(tokens, channels, dstate, b_groups, c_groups, padding);
+      Array state = Array::random(Shape{channels, dstate}, 7);
+      Array moved = state;
+      Array y(Shape{tokens, channels});
+      Context context;
+      tandem::selective_scan(context, problem.host(), moved, y);
+      const auto run = [&](TestDevice& device) {
+        const TensorView out = device.empty(y.view().shape());
+        const TensorView end = device.put(state);
+        cuda::selective_scan(device.stream(), problem.on(device), end, out);
+        return joined(device, out, end);
+      };
+      QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kScan), QString());
+    }
+  }
 };
 
 QTEST_APPLESS_MAIN(TestCudaRecurrence)
