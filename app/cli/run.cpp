@@ -1,6 +1,7 @@
 // tandem-cli run: one problem, completions printed as they finish, then votes and rates.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -193,8 +194,10 @@ Result<ProblemSet> chooseProblem(const Options& options) {
 int runRun(const Options& options) {
   const Interrupt interrupt;
   EvaluateRequest request;
+  const auto start = std::chrono::steady_clock::now();
   auto models = options.run.open(interrupt.token());
   if (!models) return fail(models.error());
+  const std::chrono::duration<double> load = std::chrono::steady_clock::now() - start;
   request.models = *std::move(models);
   auto set = chooseProblem(options);
   if (!set) return fail(set.error());
@@ -214,7 +217,8 @@ int runRun(const Options& options) {
   const auto sides = readBack(request, problem, **session);
   if (!sides) return fail(sides.error());
   if (options.json) {
-    nlohmann::json json = {{"question", problem.question}, {"models", nlohmann::json::array()}};
+    nlohmann::json json = {
+        {"question", problem.question}, {"load_s", load.count()}, {"models", nlohmann::json::array()}};
     if (graded) json["answer"] = problem.answer;
     for (const SideResult& side : *sides) json["models"].push_back(sideJson(side, request.set.kind, graded));
     printJson(json);

@@ -8,6 +8,7 @@ greedy      20 prompts, the likeliest token each time: how many completions are 
             how much llama.cpp preferred its token to Tandem's (both round their activations, differently)
 perplexity  of 2,000 tokens of English, in windows of 500
 speed       tokens per second at 1 and at 16 completions of one prompt, rounds taken in turn: the best of each, ratio
+load        seconds to open the model, and to read its bytes (both from the system's cache), in turn: the best of each, ratio
 
 Prompts and English are the questions of resources/problems/seed.jsonl, or of --problems FILE.
 """
@@ -173,6 +174,20 @@ def compare_speed(options, questions):
                                     **best, "ratio": best["tandem"] / best["llama_cpp"]}}), flush=True)
 
 
+def compare_load(options):
+    """Opening the model (its bytes from the system's cache, hashed, its tokenizer built) beside reading those bytes."""
+    times = {"tandem": [], "read": []}
+    for _ in range(2 * options.rounds):
+        report = tandem(options.cli, "run", "--model", options.model, "--problem", "1 + 1?", "--completions", 1,
+                        "--max-tokens", 1, "--threads", options.threads)
+        times["tandem"].append(report["load_s"])
+        start = time.perf_counter()
+        pathlib.Path(options.model).read_bytes()
+        times["read"].append(time.perf_counter() - start)
+    best = {f"{name}_s": round(min(values), 4) for name, values in times.items()}
+    print(json.dumps({"load": {**best, "ratio": best["tandem_s"] / best["read_s"]}}), flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
@@ -191,6 +206,7 @@ def main():
         compare_perplexity(options, questions, llama)
     if options.only != "text":
         compare_speed(options, questions)
+        compare_load(options)
 
 
 if __name__ == "__main__":
