@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "kernels/base/tensor_view.h"
 #include "kernels/cuda/stream.h"
@@ -40,5 +41,12 @@ std::int64_t decode_attention_scratch(std::int64_t batch, std::int64_t nheads, s
 void decode_attention(Stream& stream, TensorView q, const SharedPrefix& prefix, const SlotCaches& own,
                       std::int64_t nheads, std::int64_t nheads_kv, float scale, TensorView scratch,
                       TensorView out);
+
+/// Attention probabilities m [H', T, T] for the heads listed (on the host, H' of them); q, k as in
+/// causal_attention; 0 above the diagonal. Any head dimension. Launch: blocks of 256 threads per head and 64
+/// x 64 scores, then per row. Writes m twice and reads it once, H' * T^2 floats each; H' * T^2 / 2 * D
+/// multiply-adds.
+void attention_matrix(Stream& stream, TensorView q, TensorView k, std::int64_t nheads, std::int64_t nheads_kv,
+                      float scale, std::span<const std::int64_t> heads, TensorView m);
 
 }  // namespace tandem::cuda

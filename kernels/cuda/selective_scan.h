@@ -25,4 +25,10 @@ void selective_step(Stream& stream, const SelectiveOperands& operands, TensorVie
 /// N exponentials.
 void selective_scan(Stream& stream, const SelectiveOperands& operands, TensorView state, TensorView y);
 
+/// For the heads listed (on the host, H' of them), each of E / nheads channels: the mean of its channels'
+/// mixing matrices, m [H', T, T], 0 above the diagonal. Launch: blocks of 256 threads per head and 64 x 64
+/// numbers. Writes H' * T^2 floats; bound by H' * T^2 / 2 * E / nheads * N exponentials.
+void selective_matrix(Stream& stream, const SelectiveOperands& operands, std::span<const std::int64_t> heads,
+                      std::int64_t nheads, TensorView m);
+
 }  // namespace tandem::cuda

@@ -29,4 +29,11 @@ std::int64_t ssd_scan_scratch(const SsdOperands& operands);
 void ssd_scan(Stream& stream, const SsdOperands& operands, TensorView state, TensorView scratch,
               TensorView y);
 
+/// For the heads listed (on the host, H' of them): decay L [H', T, T], content (C_i . B_j) dt_j [H', T, T],
+/// and their product m; 0 above the diagonal. The skip is not included. Any output may be empty. Launch:
+/// blocks of 256 threads per head and 64 x 64 numbers. Writes each output once, H' * T^2 floats; H' * T^2 / 2
+/// * N multiply-adds.
+void ssd_matrix(Stream& stream, const SsdOperands& operands, std::span<const std::int64_t> heads,
+                TensorView decay, TensorView content, TensorView m);
+
 }  // namespace tandem::cuda

@@ -2,39 +2,15 @@
 // outputs.
 #include "kernels/cuda/rowwise.cuh"
 #include "kernels/cuda/ssd.h"
-#include "kernels/cuda/ssd_heads.cuh"
+#include "kernels/cuda/ssd_chunk.cuh"
 #include "kernels/cuda/tile.cuh"
 
 namespace tandem::cuda {
 namespace {
 
-constexpr int kChunk = kTile;
 constexpr int kMixingStride = kTile + 1;
 constexpr int kCarryThreads = 256;
 constexpr int kCarryChunks = 8;  // loads of a thread that are under way at a time
-
-/// One head's tokens of one chunk.
-struct Chunk {
-  int head, begin, count;
-};
-
-/// logs[l] = sum of the log decays of tokens 0 .. l of the chunk, in double, so that differences of large
-/// sums keep their precision. A barrier.
-__device__ __forceinline__ void sum_decays(const SsdHeads& o, const Chunk& chunk, double* logs) {
-  const int l = static_cast<int>(threadIdx.x);
-  if (l < kChunk) {
-    double sum = 0.0;
-    for (int m = 0; m <= min(l, chunk.count - 1); ++m) {
-      sum += static_cast<double>(*o.log_decay.at(chunk.begin + m, chunk.head));
-    }
-    logs[l] = sum;
-  }
-  __syncthreads();
-}
-/// Product of the decays after token m up to token l.
-__device__ __forceinline__ float decay_between(const double* logs, int l, int m) {
-  return expf(static_cast<float>(logs[l] - logs[m]));
-}
 
 /// Column i of x times the weight of each token: what is left of it at the chunk's end, times its step size.
 struct WeightedInputs {

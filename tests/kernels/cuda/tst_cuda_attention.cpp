@@ -127,6 +127,27 @@ class TestCudaAttention : public QObject {
     };
     QCOMPARE(device_difference(run, reference(want), kAttention), QString());
   }
+
+  void matrix_data() { causal_data(); }
+  void matrix() {
+    QFETCH(int, tokens);
+    QFETCH(int, nheads);
+    QFETCH(int, nheads_kv);
+    QFETCH(int, headdim);
+    const std::vector<std::int64_t> heads(130, nheads - 1);  // more than one launch takes
+    const std::span<const std::int64_t> list(heads.data(), tokens > 1 ? 1 : heads.size());
+    Array q = Array::padded(tokens, nheads * headdim, 3, 1);
+    Array k = Array::padded(tokens, nheads_kv * headdim, 5, 2);
+    Array want(Shape{std::ssize(list), tokens, tokens});
+    Context context;
+    attention_matrix(context, q, k, nheads, nheads_kv, 0.3F, list, want);
+    const auto run = [&](TestDevice& device) {
+      const TensorView m = device.empty(want.view().shape());
+      cuda::attention_matrix(device.stream(), device.put(q), device.put(k), nheads, nheads_kv, 0.3F, list, m);
+      return device.get(m);
+    };
+    QCOMPARE(device_difference(run, reference(want), kAttention), QString());
+  }
 };
 
 QTEST_APPLESS_MAIN(TestCudaAttention)

@@ -305,6 +305,50 @@ class TestCudaRecurrence : public QObject {
       QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kScan), QString());
     }
   }
+
+  void matrices_data() {
+    QTest::addColumn<int>("tokens");
+    QTest::addColumn<int>("nheads");
+    QTest::addColumn<int>("dstate");
+    QTest::newRow("one token") << 1 << 2 << 16;
+    QTest::newRow("one tile") << 64 << 2 << 8;
+    QTest::newRow("odd") << 70 << 4 << 7;
+    QTest::newRow("four tiles") << 200 << 2 << 3;
+    QTest::newRow("none") << 0 << 2 << 4;
+  }
+  void matrices() {
+    QFETCH(int, tokens);
+    QFETCH(int, nheads);
+    QFETCH(int, dstate);
+    const std::vector<std::int64_t> heads = {nheads - 1, 0};
+    const Shape shape = {2, tokens, tokens};
+    const auto elements = static_cast<std::size_t>(shape.elements());
+    Context context;
+    for (const int shared : {1, 2}) {  // 2: with step sizes, too
+      SsdProblem problem(tokens, nheads, 4, dstate, shared, 3);
+      Array want(Shape{3, 2 * tokens, tokens});
+      const auto part = [&](float* data, std::size_t i) { return TensorView(data + i * elements, shape); };
+      float* host = want.data().data();
+      ssd_matrix(context, problem.host(), heads, part(host, 0), part(host, 1), part(host, 2));
+      const auto run = [&](TestDevice& device) {
+        const TensorView got = device.empty(want.view().shape());
+        const SsdOperands operands = problem.on(device);
+        cuda::ssd_matrix(device.stream(), operands, heads, part(got.f32(), 0), part(got.f32(), 1),
+                         part(got.f32(), 2));
+        return device.get(got);
+      };
+      QCOMPARE(device_difference(run, reference(want), kScan), QString());
+    }
+    SelectiveProblem problem(tokens, nheads * 3, dstate, nheads, 3, 2);
+    Array want(shape);
+    selective_matrix(context, problem.host(), heads, nheads, want);
+    const auto run = [&](TestDevice& device) {
+      const TensorView got = device.empty(shape);
+      cuda::selective_matrix(device.stream(), problem.on(device), heads, nheads, got);
+      return device.get(got);
+    };
+    QCOMPARE(device_difference(run, reference(want), kScan), QString());
+  }
 };
 
 QTEST_APPLESS_MAIN(TestCudaRecurrence)
