@@ -282,13 +282,13 @@ void ModelCard::refreshTokenizer() {
   const ModelPointer lender =
       lenderOf(*reading->info, {m_workspace.model(Side::Teacher), m_workspace.model(Side::Student)});
   if (!chosen.isEmpty()) {
-    m_tokenizer->setText(tr("Published without a tokenizer; uses %1.").arg(chosen));
+    m_tokenizer->setText(tr("Comes without a tokenizer; uses %1.").arg(chosen));
   } else if (lender) {
-    m_tokenizer->setText(tr("Published without a tokenizer; takes that of %1.")
-                             .arg(QString::fromStdString(lender->info().name)));
+    m_tokenizer->setText(
+        tr("Comes without a tokenizer; takes that of %1.").arg(QString::fromStdString(lender->info().name)));
   } else {
     m_tokenizer->setText(
-        tr("Published without a tokenizer, and no loaded model has a vocabulary of %1: load its "
+        tr("Comes without a tokenizer, and no loaded model has its vocabulary of %1: load its "
            "teacher, or choose a tokenizer.json.")
             .arg(formatCount(reading->info->vocab)));
   }

@@ -83,10 +83,10 @@ class Load {
     m_state.setWhat(planText(*info));
     auto model = tandem::open_model(choice.name.toStdString(), options);
     if (!model) {
-      fail(model.error());
-      if (choice.tokenizer.isEmpty() && !options.teacher && !tandem::has_tokenizer(info->path))
-        ask(*info, at);
-      return;
+      const bool lacksTokenizer = model.error().code == tandem::ErrorCode::NotFound &&
+                                  choice.tokenizer.isEmpty() && !options.teacher &&
+                                  !tandem::has_tokenizer(info->path);
+      return lacksTokenizer ? ask(*info, at) : fail(model.error());
     }
     m_request.lenders[at] = m_loaded.models[at] = *std::move(model);
     m_loaded.tokenizers[at] = choice.tokenizer;
@@ -98,9 +98,13 @@ class Load {
   }
 
   void ask(const tandem::ModelInfo& info, std::size_t side) {
-    if (!m_loaded.withoutTokenizer.isEmpty()) return;
+    if (!m_loaded.error.isEmpty()) return;
     m_loaded.tokenizerFor = static_cast<Side>(side);
     m_loaded.withoutTokenizer = QString::fromStdString(info.path);
+    m_loaded.error = ModelLoader::tr(
+                         "%1 comes without a tokenizer, and no loaded model has its vocabulary of %2: "
+                         "load its teacher first, or choose a tokenizer.json")
+                         .arg(QString::fromStdString(info.name), formatCount(info.vocab));
   }
 
   /// What the model will take, said before its weights are read.

@@ -253,7 +253,7 @@ class TestModelManager : public QObject {
     QStringList offers;
     for (const auto* button : bar->findChildren<QPushButton*>()) offers << button->text();
     QCOMPARE(offers, QStringList{QStringLiteral("Choose a tokenizer…")});
-    QVERIFY(bar->text().contains(QStringLiteral("no tokenizer.json")));
+    QVERIFY(bar->text().contains(QStringLiteral("llamba comes without a tokenizer")));
   }
 
   void theWindowsBoxesOfferRecentModels() {
