@@ -2,16 +2,17 @@
 #pragma once
 
 #include <cstdint>
-#include <stdexcept>
+
+#include "kernels/base/device.h"
 
 struct CUstream_st;
 
 namespace tandem::cuda {
 
 /// A failed call: expression, error's name and text, file and line.
-class CudaError : public std::runtime_error {
+class CudaError : public DeviceError {
  public:
-  using std::runtime_error::runtime_error;
+  using DeviceError::DeviceError;
 };
 
 /// Work runs in the order in which it was given, some time later. Confined to one thread. Throws CudaError.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,23 +10,39 @@
 #include <QTest>
 
 #include "core/tensor/tensor.h"
+#ifdef TANDEM_HAS_CUDA
+#include "kernels/cuda/cuda_device.h"
+#endif
 #ifdef TANDEM_CUDA_EMULATED
 #include "tests/support/host_device.h"
 #endif
 
 namespace tandem::test {
 
-/// Names and devices; the CPU, which comes first, is none.
+#ifdef TANDEM_HAS_CUDA
+/// The first GPU, which may be emulated; null if there is none.
+inline Device* cuda_device() {
+  std::array<char, 256> why{};
+  return cuda::open_device(kDeviceInterface, 0, why.data(), why.size());
+}
+#endif
+
+/// Names and devices; the CPU, which comes first, is none. With a GPU at hand it is one of them; its
+/// emulation is slow: for tests of few tokens (TANDEM_TEST_EMULATED).
 inline const std::vector<std::pair<const char*, Device*>>& devices() {
   static const auto all = [] {
     std::vector<std::pair<const char*, Device*>> found = {{"CPU", nullptr}};
 #ifdef TANDEM_CUDA_EMULATED
-#ifdef TANDEM_TEST_LOCKED
-    static HostDevice host(true);
-#else
-    static HostDevice host(false);
-#endif
+#ifdef TANDEM_TEST_EMULATED
+    static HostDevice host(/*locked=*/true);
     found.emplace_back("device", &host);
+    found.emplace_back("emulated GPU", cuda_device());
+#else
+    static HostDevice host(/*locked=*/false);
+    found.emplace_back("device", &host);
+#endif
+#elif defined(TANDEM_HAS_CUDA)
+    if (Device* gpu = cuda_device()) found.emplace_back("GPU", gpu);
 #endif
     return found;
   }();

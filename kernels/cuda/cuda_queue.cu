@@ -1,0 +1,194 @@
+#include "kernels/cuda/cuda_queue.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/cuda/activation.h"
+#include "kernels/cuda/attention.h"
+#include "kernels/cuda/causal_conv.h"
+#include "kernels/cuda/copy.h"
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/norm.h"
+#include "kernels/cuda/rope.h"
+#include "kernels/cuda/sampling.h"
+#include "kernels/cuda/selective_scan.h"
+#include "kernels/cuda/ssd.h"
+
+namespace tandem::cuda {
+
+CudaQueue::BindFirst::BindFirst(int index) {
+  CUDA_CHECK(cudaSetDevice(index));
+}
+
+CudaQueue::CudaQueue(Device& device, int index) : device_(device), index_(index), bind_(index) {}
+
+Stream& CudaQueue::stream() {
+  thread_local int bound = -1;
+  if (bound != index_) CUDA_CHECK(cudaSetDevice(index_));
+  bound = index_;
+  return stream_;
+}
+
+TensorView CudaQueue::scratch(std::int64_t floats) {
+  if (floats > scratch_floats_) {
+    scratch_floats_ = std::max(floats, 2 * scratch_floats_);
+    scratch_.emplace_back(&device_, scratch_floats_ * element_bytes(DType::F32));
+  }
+  if (scratch_.empty()) return {};
+  return {static_cast<float*>(scratch_.back().get()), Shape{floats}};
+}
+
+void CudaQueue::synchronize() {
+  stream().synchronize();
+}
+void CudaQueue::copy_in(void* to, const void* from, std::int64_t bytes) {
+  staging_.copy_in(stream(), to, from, bytes);
+}
+void CudaQueue::copy_out(void* to, const void* from, std::int64_t bytes) {
+  copy_to_host(stream(), to, from, bytes);
+  stream().synchronize();
+}
+
+#ifndef TANDEM_CUDA_EMULATED
+namespace {
+
+struct GraphRecording final : DeviceRecording {
+  explicit GraphRecording(cudaGraph_t graph) {
+    const cudaError_t made = cudaGraphInstantiate(&executable, graph, 0);
+    static_cast<void>(cudaGraphDestroy(graph));
+    CUDA_CHECK(made);
+  }
+  ~GraphRecording() override { static_cast<void>(cudaGraphExecDestroy(executable)); }
+
+  cudaGraphExec_t executable = nullptr;
+};
+
+}  // namespace
+
+void CudaQueue::start_recording() {
+  CUDA_CHECK(cudaStreamBeginCapture(stream().handle(), cudaStreamCaptureModeThreadLocal));
+}
+
+std::unique_ptr<DeviceRecording> CudaQueue::finish_recording() {
+  cudaGraph_t graph = nullptr;
+  CUDA_CHECK(cudaStreamEndCapture(stream().handle(), &graph));
+  return std::make_unique<GraphRecording>(graph);
+}
+
+void CudaQueue::repeat(const DeviceRecording& recording) {
+  CUDA_CHECK(cudaGraphLaunch(static_cast<const GraphRecording&>(recording).executable, stream().handle()));
+}
+
+void CudaQueue::linear(TensorView x, TensorView weight, TensorView y, bool accumulate) {
+  product_.run(stream(), x, weight, y, accumulate, scratch(Product::scratch(x, weight)));
+}
+#endif
+
+void CudaQueue::copy(TensorView from, TensorView to) {
+  give([=, this] { cuda::copy(stream(), from, to); });
+}
+void CudaQueue::clear(TensorView x) {
+  give([=, this] { fill_bytes(stream(), x.data(), 0, x.elements() * element_bytes(x.dtype())); });
+}
+void CudaQueue::repeat_heads(TensorView x, std::int64_t heads, std::int64_t nheads, TensorView y) {
+  give([=, this] { cuda::repeat_heads(stream(), x, heads, nheads, y); });
+}
+void CudaQueue::embedding(TensorView table, std::span<const std::int32_t> ids, TensorView x) {
+  give([=, this] { cuda::embedding(stream(), table, ids, x); });
+}
+void CudaQueue::rms_norm(TensorView x, TensorView weight, float eps, TensorView y) {
+  give([=, this] { cuda::rms_norm(stream(), x, weight, eps, y); });
+}
+void CudaQueue::gated_group_norm(TensorView y, TensorView z, TensorView weight, std::int64_t group,
+                                 float eps) {
+  give([=, this] { cuda::gated_group_norm(stream(), y, z, weight, group, eps); });
+}
+void CudaQueue::swiglu(TensorView gate, TensorView up, TensorView out) {
+  give([=, this] { cuda::swiglu(stream(), gate, up, out); });
+}
+void CudaQueue::silu_gate(TensorView y, TensorView z, TensorView bias) {
+  give([=, this] { cuda::silu_gate(stream(), y, z, bias); });
+}
+void CudaQueue::discrete_log_decay(TensorView a_log, TensorView log_decay) {
+  give([=, this] { cuda::discrete_log_decay(stream(), a_log, log_decay); });
+}
+void CudaQueue::stepped_log_decay(TensorView dt_raw, TensorView dt_bias, TensorView a_log, TensorView dt,
+                                  TensorView log_decay) {
+  give([=, this] { cuda::stepped_log_decay(stream(), dt_raw, dt_bias, a_log, dt, log_decay); });
+}
+void CudaQueue::step_sizes(TensorView dt_raw, TensorView dt_bias, TensorView dt) {
+  give([=, this] { cuda::step_sizes(stream(), dt_raw, dt_bias, dt); });
+}
+void CudaQueue::add(TensorView x, TensorView y) {
+  give([=, this] { cuda::add(stream(), x, y); });
+}
+void CudaQueue::rope(TensorView x, std::int64_t heads, std::span<const std::int32_t> positions,
+                     std::span<const float> frequencies) {
+  give([=, this] { cuda::rope(stream(), x, heads, positions, frequencies); });
+}
+void CudaQueue::append_heads(TensorView x, std::span<const std::int32_t> slots,
+                             std::span<const std::int32_t> positions, std::int64_t first, TensorView cache) {
+  give([=, this] { cuda::append_heads(stream(), x, slots, positions, first, cache); });
+}
+void CudaQueue::causal_attention(TensorView q, TensorView k, TensorView v, std::int64_t nheads,
+                                 std::int64_t nheads_kv, float scale, TensorView out) {
+  give([=, this] { cuda::causal_attention(stream(), q, k, v, nheads, nheads_kv, scale, out); });
+}
+void CudaQueue::decode_attention(TensorView q, const SharedPrefix& prefix, const SlotCaches& own,
+                                 std::int64_t nheads, std::int64_t nheads_kv, float scale, TensorView out) {
+  const std::int64_t prefix_length = prefix.keys.empty() ? 0 : prefix.keys.extent(1);
+  const TensorView memory = scratch(decode_attention_scratch(
+      q.extent(0), nheads, nheads_kv, own.keys.extent(3), prefix_length, own.keys.extent(2)));
+  give(
+      [=, this] { cuda::decode_attention(stream(), q, prefix, own, nheads, nheads_kv, scale, memory, out); });
+}
+void CudaQueue::attention_matrix(TensorView q, TensorView k, std::int64_t nheads, std::int64_t nheads_kv,
+                                 float scale, std::span<const std::int64_t> heads, TensorView m) {
+  give([=, this, list = std::vector(heads.begin(), heads.end())] {
+    cuda::attention_matrix(stream(), q, k, nheads, nheads_kv, scale, list, m);
+  });
+}
+void CudaQueue::causal_conv(TensorView x, TensorView weight, TensorView bias, ConvActivation activation,
+                            TensorView window, TensorView y) {
+  give([=, this] { cuda::causal_conv(stream(), x, weight, bias, activation, window, y); });
+}
+void CudaQueue::causal_conv_step(TensorView x, TensorView weight, TensorView bias, ConvActivation activation,
+                                 TensorView windows, std::span<const std::int32_t> slots, TensorView y) {
+  give([=, this] { cuda::causal_conv_step(stream(), x, weight, bias, activation, windows, slots, y); });
+}
+void CudaQueue::ssd_step(const SsdOperands& operands, TensorView states, std::span<const std::int32_t> slots,
+                         TensorView y) {
+  give([=, this] { cuda::ssd_step(stream(), operands, states, slots, y); });
+}
+/// In chunks of its own.
+void CudaQueue::ssd_scan(const SsdOperands& operands, TensorView state, std::int64_t /*chunk*/,
+                         TensorView y) {
+  const TensorView memory = scratch(ssd_scan_scratch(operands));
+  give([=, this] { cuda::ssd_scan(stream(), operands, state, memory, y); });
+}
+void CudaQueue::ssd_matrix(const SsdOperands& operands, std::span<const std::int64_t> heads, TensorView decay,
+                           TensorView content, TensorView m) {
+  give([=, this, list = std::vector(heads.begin(), heads.end())] {
+    cuda::ssd_matrix(stream(), operands, list, decay, content, m);
+  });
+}
+void CudaQueue::selective_step(const SelectiveOperands& operands, TensorView states,
+                               std::span<const std::int32_t> slots, TensorView y) {
+  give([=, this] { cuda::selective_step(stream(), operands, states, slots, y); });
+}
+void CudaQueue::selective_scan(const SelectiveOperands& operands, TensorView state, TensorView y) {
+  give([=, this] { cuda::selective_scan(stream(), operands, state, y); });
+}
+void CudaQueue::selective_matrix(const SelectiveOperands& operands, std::span<const std::int64_t> heads,
+                                 std::int64_t nheads, TensorView m) {
+  give([=, this, list = std::vector(heads.begin(), heads.end())] {
+    cuda::selective_matrix(stream(), operands, list, nheads, m);
+  });
+}
+void CudaQueue::sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule,
+                       std::span<const float> uniforms, std::span<std::int32_t> tokens,
+                       std::span<float> logprobs) {
+  give([=, this] { cuda::sample(stream(), logits, vocab, rule, uniforms, tokens, logprobs); });
+}
+
+}  // namespace tandem::cuda

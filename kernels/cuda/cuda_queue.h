@@ -1,0 +1,105 @@
+// A stream of one GPU as a DeviceQueue: every op by its launcher, products by cuBLASLt.
+#pragma once
+
+#include <vector>
+
+#include "kernels/base/device.h"
+#include "kernels/cuda/product.h"
+#include "kernels/cuda/staging.h"
+#include "kernels/cuda/stream.h"
+#ifdef TANDEM_CUDA_EMULATED
+#include "kernels/emulation/host_queue.h"
+#endif
+
+namespace tandem::cuda {
+
+#ifdef TANDEM_CUDA_EMULATED
+using QueueBase = emulation::HostQueue;  // whose products and recordings are the emulation's
+#else
+using QueueBase = DeviceQueue;
+#endif
+
+class CudaQueue final : public QueueBase {
+ public:
+  CudaQueue(Device& device, int index);
+
+  void synchronize() override;
+  void copy_in(void* to, const void* from, std::int64_t bytes) override;
+  void copy_out(void* to, const void* from, std::int64_t bytes) override;
+#ifndef TANDEM_CUDA_EMULATED
+  void start_recording() override;
+  std::unique_ptr<DeviceRecording> finish_recording() override;
+  void repeat(const DeviceRecording& recording) override;
+  void linear(TensorView x, TensorView weight, TensorView y, bool accumulate) override;
+#endif
+  void copy(TensorView from, TensorView to) override;
+  void clear(TensorView x) override;
+  void repeat_heads(TensorView x, std::int64_t heads, std::int64_t nheads, TensorView y) override;
+  void embedding(TensorView table, std::span<const std::int32_t> ids, TensorView x) override;
+  void rms_norm(TensorView x, TensorView weight, float eps, TensorView y) override;
+  void gated_group_norm(TensorView y, TensorView z, TensorView weight, std::int64_t group,
+                        float eps) override;
+  void swiglu(TensorView gate, TensorView up, TensorView out) override;
+  void silu_gate(TensorView y, TensorView z, TensorView bias) override;
+  void discrete_log_decay(TensorView a_log, TensorView log_decay) override;
+  void stepped_log_decay(TensorView dt_raw, TensorView dt_bias, TensorView a_log, TensorView dt,
+                         TensorView log_decay) override;
+  void step_sizes(TensorView dt_raw, TensorView dt_bias, TensorView dt) override;
+  void add(TensorView x, TensorView y) override;
+  void rope(TensorView x, std::int64_t heads, std::span<const std::int32_t> positions,
+            std::span<const float> frequencies) override;
+  void append_heads(TensorView x, std::span<const std::int32_t> slots,
+                    std::span<const std::int32_t> positions, std::int64_t first, TensorView cache) override;
+  void causal_attention(TensorView q, TensorView k, TensorView v, std::int64_t nheads, std::int64_t nheads_kv,
+                        float scale, TensorView out) override;
+  void decode_attention(TensorView q, const SharedPrefix& prefix, const SlotCaches& own, std::int64_t nheads,
+                        std::int64_t nheads_kv, float scale, TensorView out) override;
+  void attention_matrix(TensorView q, TensorView k, std::int64_t nheads, std::int64_t nheads_kv, float scale,
+                        std::span<const std::int64_t> heads, TensorView m) override;
+  void causal_conv(TensorView x, TensorView weight, TensorView bias, ConvActivation activation,
+                   TensorView window, TensorView y) override;
+  void causal_conv_step(TensorView x, TensorView weight, TensorView bias, ConvActivation activation,
+                        TensorView windows, std::span<const std::int32_t> slots, TensorView y) override;
+  void ssd_step(const SsdOperands& operands, TensorView states, std::span<const std::int32_t> slots,
+                TensorView y) override;
+  void ssd_scan(const SsdOperands& operands, TensorView state, std::int64_t chunk, TensorView y) override;
+  void ssd_matrix(const SsdOperands& operands, std::span<const std::int64_t> heads, TensorView decay,
+                  TensorView content, TensorView m) override;
+  void selective_step(const SelectiveOperands& operands, TensorView states,
+                      std::span<const std::int32_t> slots, TensorView y) override;
+  void selective_scan(const SelectiveOperands& operands, TensorView state, TensorView y) override;
+  void selective_matrix(const SelectiveOperands& operands, std::span<const std::int64_t> heads,
+                        std::int64_t nheads, TensorView m) override;
+  void sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule,
+              std::span<const float> uniforms, std::span<std::int32_t> tokens,
+              std::span<float> logprobs) override;
+
+ private:
+  /// The stream, on the thread that is about to use it.
+  Stream& stream();
+  /// Memory for an op that runs next; the one after it gets the same.
+  TensorView scratch(std::int64_t floats);
+#ifndef TANDEM_CUDA_EMULATED
+  template <typename Work>
+  void give(const Work& work) {
+    work();
+  }
+#endif
+
+  struct BindFirst {  // before anything of this device is made
+    explicit BindFirst(int index);
+  };
+
+  Device& device_;
+  int index_;
+  BindFirst bind_;
+  Stream stream_;
+  Staging staging_;
+#ifndef TANDEM_CUDA_EMULATED
+  Product product_;
+#endif
+  std::vector<Memory> scratch_;  // each larger than those before, which recordings may still use
+  std::int64_t scratch_floats_ = 0;
+};
+
+}  // namespace tandem::cuda
