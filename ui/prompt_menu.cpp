@@ -132,7 +132,7 @@ void PromptMenu::showPrompts() {
     const PromptText prompt = promptText(m_workspace, side);
     auto* label = new QLabel(QStringLiteral("%1 %2  %3, %4")
                                  .arg(sideGlyph(side), sideName(side), m_workspace.modelName(side),
-                                      tr("%n token(s)", nullptr, static_cast<int>(prompt.tokens))));
+                                      tr("%1 tokens").arg(prompt.tokens)));
     label->setFont(Theme::body(10, QFont::DemiBold));
     auto* text = new QPlainTextEdit(prompt.text);
     text->setReadOnly(true);
