@@ -49,6 +49,7 @@ ModelCard::ModelCard(Workspace& workspace, ModelList& list, QWidget* parent)
       m_plan(new QLabel(this)),
       m_tokenizer(new QLabel(this)),
       m_compare(new QComboBox(this)),
+      m_weights(new QComboBox(this)),
       m_onlyDifferences(new QCheckBox(tr("Only &differences"), this)),
       m_facts(new QTableWidget(this)),
       m_memory(new MemoryBar(this)),
@@ -59,6 +60,7 @@ ModelCard::ModelCard(Workspace& workspace, ModelList& list, QWidget* parent)
   connect(m_compare, &QComboBox::activated, this,
           [this] { compareWith(m_compare->currentData().toString()); });
   connect(m_onlyDifferences, &QCheckBox::toggled, this, &ModelCard::refreshTable);
+  connect(m_weights, &QComboBox::activated, this, &ModelCard::chooseWeights);
   connect(m_chooseTokenizer, &QPushButton::clicked, this, &ModelCard::chooseTokenizer);
   for (const Side side : {Side::Teacher, Side::Student}) {
     connect(m_loadSide[static_cast<int>(side)], &QPushButton::clicked, this,
@@ -66,7 +68,7 @@ ModelCard::ModelCard(Workspace& workspace, ModelList& list, QWidget* parent)
   }
   connect(&m_list, &QAbstractItemModel::modelReset, this, &ModelCard::offerComparisons);
   connect(&m_workspace, &Workspace::modelsChanged, this, &ModelCard::read);
-  connect(&m_workspace, &Workspace::settingsChanged, this, &ModelCard::refresh);
+  connect(&m_workspace, &Workspace::settingsChanged, this, &ModelCard::read);
   connect(&m_workspace, &Workspace::stateChanged, this, [this] {
     if (busy()) m_hasher.cancel();
     if (!m_hasher.running() && !m_reader.running()) hash();
@@ -102,7 +104,7 @@ void ModelCard::buildLayout() {
   m_memory->setAccessibleName(tr("Memory"));
 
   auto* compare = new QHBoxLayout;
-  auto* label = new QLabel(tr("Compare &with"), this);
+  auto* label = new QLabel(tr("Co&mpare with"), this);
   label->setBuddy(m_compare);
   compare->addWidget(label);
   compare->addWidget(m_compare);
@@ -125,6 +127,18 @@ void ModelCard::buildLayout() {
 
 QLayout* ModelCard::loadRow() {
   auto* row = new QHBoxLayout;
+  m_weights->setObjectName(QStringLiteral("weights"));
+  m_weights->setAccessibleName(tr("Weights"));
+  m_weights->setToolTip(
+      tr("bf16 rounds every weight to 8 significant bits and takes half the memory. Both models are loaded "
+         "alike; "
+         "quantised files stay as they are"));
+  m_weights->addItem(tr("f32: exact"), QStringLiteral("f32"));
+  m_weights->addItem(tr("bf16: half the memory"), QStringLiteral("bf16"));
+  auto* label = new QLabel(tr("&Weights"), this);
+  label->setBuddy(m_weights);
+  row->addWidget(label);
+  row->addWidget(m_weights);
   row->addStretch();
   m_loadSide[0]->setObjectName(QStringLiteral("loadTeacher"));
   m_loadSide[1]->setObjectName(QStringLiteral("loadStudent"));
@@ -164,10 +178,10 @@ void ModelCard::read() {
   if (!m_other.isEmpty() && m_other != m_choice) choices << m_other;
   std::array<std::shared_ptr<const tandem::Model>, 2> loaded{m_workspace.model(Side::Teacher),
                                                              m_workspace.model(Side::Student)};
-  m_reader.start([choices, loaded](const std::stop_token&) {
+  m_reader.start([choices, loaded, weights = m_workspace.settings().weights](const std::stop_token&) {
     auto readings = std::make_shared<std::vector<Reading>>();
     for (const QString& choice : choices) {
-      Reading reading = readModel(choice);
+      Reading reading = readModel(choice, weights);
       for (const auto& model : loaded)
         if (reading.info && model && model->info().path == reading.info->path) reading.info = model->info();
       readings->push_back(std::move(reading));
@@ -176,8 +190,10 @@ void ModelCard::read() {
   });
 }
 
-ModelCard::Reading ModelCard::readModel(const QString& choice) {
-  auto info = tandem::inspect_model(choice.toStdString());
+ModelCard::Reading ModelCard::readModel(const QString& choice, const std::string& weights) {
+  tandem::LoadOptions options;
+  options.weights = weightType(weights);
+  auto info = tandem::inspect_model(choice.toStdString(), options);
   if (!info) return {choice, QString::fromStdString(info.error().message), {}, true};
   const bool own = tandem::has_tokenizer(info->path);
   return {choice, {}, *std::move(info), own};
@@ -298,12 +314,20 @@ void ModelCard::refreshButtons() {
   const Reading* reading = shown();
   const bool readable = reading != nullptr && reading->info.has_value();
   const bool free = m_workspace.state() != Workspace::State::Running;
+  m_weights->setCurrentIndex(m_weights->findData(QString::fromStdString(m_workspace.settings().weights)));
+  m_weights->setEnabled(free);
   for (const Side side : {Side::Teacher, Side::Student}) {
     QPushButton* button = m_loadSide[static_cast<int>(side)];
     button->setEnabled(readable && free);
     button->setToolTip(free ? QString() : tr("A run is under way"));
     button->setDefault(readable && sideOf(*reading->info) == static_cast<std::size_t>(side));
   }
+}
+
+void ModelCard::chooseWeights() {
+  tandem::RunSettings settings = m_workspace.settings();
+  settings.weights = m_weights->currentData().toString().toStdString();
+  m_workspace.setSettings(settings);
 }
 
 void ModelCard::chooseTokenizer() {

@@ -46,8 +46,9 @@ class ModelCard : public QWidget {
   void refreshTokenizer();
   void refreshButtons();
   void chooseTokenizer();
+  void chooseWeights();
   const Reading* shown() const;
-  static Reading readModel(const QString& choice);
+  static Reading readModel(const QString& choice, const std::string& weights);
   QString planText(const tandem::ModelInfo& info, const tandem::MemoryPlan& plan,
                    std::int64_t available) const;
 
@@ -58,7 +59,7 @@ class ModelCard : public QWidget {
   LatestTask<Readings> m_reader;
   LatestTask<QString> m_hasher;  // of the shown model, while nothing else needs the machine
   QLabel *m_name, *m_path, *m_plan, *m_tokenizer;
-  QComboBox* m_compare;
+  QComboBox *m_compare, *m_weights;
   QCheckBox* m_onlyDifferences;
   QTableWidget* m_facts;
   MemoryBar* m_memory;

@@ -24,6 +24,10 @@ std::size_t sideOf(const tandem::ModelInfo& info) {
   return static_cast<std::size_t>(info.is_pure_attention() ? Side::Teacher : Side::Student);
 }
 
+tandem::DType weightType(const std::string& weights) {
+  return weights == "bf16" ? tandem::DType::BF16 : tandem::DType::F32;
+}
+
 ModelPointer lenderOf(const tandem::ModelInfo& model, const std::array<ModelPointer, 2>& models) {
   for (const ModelPointer& lender : models)
     if (lender && tandem::same_vocabulary(model, lender->info())) return lender;
@@ -64,16 +68,18 @@ class Load {
   LoadedModels run() {
     for (std::size_t side = 0; side < m_request.sides.size(); ++side) open(m_request.sides[side], side);
     open(m_request.anySide, {});
+    m_loaded.weights = m_request.weights;
     return std::move(m_loaded);
   }
 
  private:
   void open(const ModelChoice& choice, std::optional<std::size_t> side) {
     if (choice.name.isEmpty() || m_stop.stop_requested()) return;
-    const auto info = tandem::inspect_model(choice.name.toStdString());
+    tandem::LoadOptions options;
+    options.weights = weightType(m_request.weights);
+    const auto info = tandem::inspect_model(choice.name.toStdString(), options);
     if (!info) return fail(info.error());
     const std::size_t at = side.value_or(sideOf(*info));
-    tandem::LoadOptions options;
     options.stop = m_stop;
     options.tokenizer = choice.tokenizer.toStdString();
     options.teacher = lenderOf(*info, m_request.lenders);

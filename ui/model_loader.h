@@ -24,6 +24,9 @@ std::size_t sideOf(const tandem::ModelInfo& info);
 /// Which of two models may lend `model` its tokenizer; null when neither may.
 ModelPointer lenderOf(const tandem::ModelInfo& model, const std::array<ModelPointer, 2>& models);
 
+/// What LoadOptions takes for RunSettings::weights.
+tandem::DType weightType(const std::string& weights);
+
 struct ModelChoice {
   QString name;       // a bundled name, a folder or a file; empty: none
   QString tokenizer;  // a folder or file, for a model published without
@@ -33,11 +36,13 @@ struct LoadRequest {
   std::array<ModelChoice, 2> sides;
   ModelChoice anySide;                  // a model for the side it belongs to
   std::array<ModelPointer, 2> lenders;  // loaded already; lend their tokenizers to models that have none
+  std::string weights = "f32";          // as RunSettings::weights
 };
 
 struct LoadedModels {
   std::array<ModelPointer, 2> models;  // null = keep
   std::array<QString, 2> tokenizers;   // what ModelChoice said
+  std::string weights;                 // what LoadRequest said
   QString error;                       // the first
   QString withoutTokenizer;            // the error is that this model has none, and none was to be had
   Side tokenizerFor = Side::Student;   // its side

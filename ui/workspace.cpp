@@ -1,32 +1,24 @@
 #include "ui/workspace.h"
 
 #include <algorithm>
-#include <array>
 #include <functional>
-#include <map>
 #include <numeric>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include <QFileInfo>
-#include <QTimer>
 #include <QtConcurrentRun>
 
 #include "core/base/provenance.h"
-#include "ui/file_kind.h"
-#include "ui/model_loader.h"
 #include "ui/models/problem_model.h"
-#include "ui/run_job.h"
-#include "ui/session_files.h"
 #include "ui/widgets/plot.h"
+#include "ui/workspace_private.h"
 
 namespace tandem::ui {
 namespace {
 
 constexpr int kFrameMs = 16;
-
-using ProblemKey = std::pair<std::string, std::int64_t>;  // set, Problem::index
 
 /// Runs `work` on a worker thread and `done` with its result on the thread of `context`, unless that is gone.
 template <typename Work, typename Done>
@@ -37,51 +29,6 @@ void background(QObject* context, Work work, Done done) {
 const std::string kTypedSet = "typed";
 
 }  // namespace
-
-struct Workspace::Private {
-  explicit Private(Workspace* owner) : q(owner) {}
-
-  void setProblems(tandem::ProblemSet next, std::vector<std::string> nextOrigins);
-  int position(const ProblemKey& key) const;
-  ProblemKey key(int at) const;
-  using SessionChoice = std::function<tandem::Result<std::shared_ptr<tandem::Session>>(
-      const std::vector<tandem::EvaluateRequest>&)>;
-  void start(const std::vector<std::int64_t>& positions, SessionChoice choose,
-             const std::string& verifier = {});
-  ModelChoice choice(const QString& name, const QString& tokenizer = {}) const;
-  void loadModels(LoadRequest request);
-  void takeLoaded(LoadedModels loaded);
-  void open(const QString& path, bool resume);
-  void adopt(OpenedSession opened, bool resume);
-  void findModelsOf(const std::vector<tandem::SessionModel>& wanted, bool resume);
-  void resumeRun();
-  std::vector<tandem::EvaluateRequest> requests(const std::vector<std::int64_t>& positions) const;
-  void frame();
-  void deliver(const RunJob::Segment& segment);
-  void finish(const std::optional<tandem::Error>& error);
-  void updateProvenance() const;
-
-  Workspace* q;
-  SelectionModel selection;
-  std::array<ModelPointer, 2> models;
-  std::array<QString, 2> recordedNames;  // of the opened session's models
-  std::array<std::string, 2> recordedHashes;
-  std::array<std::int64_t, 2> runIds{-1, -1};
-  std::map<ProblemKey, std::int64_t> problemIds;
-  tandem::ProblemSet problems;
-  std::vector<std::string> origins;  // per problem, the name of the set it came from
-  tandem::RunSettings settings;
-  std::shared_ptr<tandem::Session> session;
-  QString occupied;  // why no run starts
-  bool replay = false;
-  int loading = 0;
-  RecentModels recent;
-  ModelLoader loader;
-  quint64 problemsGeneration = 0, sessionGeneration = 0;
-  std::unique_ptr<RunJob> job;
-  int planned = 0, done = 0;  // problems, counted once for each model
-  QTimer frameClock;
-};
 
 Workspace::Workspace(QObject* parent) : QObject(parent), d(std::make_unique<Private>(this)) {
   d->settings.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -149,6 +96,7 @@ void Workspace::setSettings(const tandem::RunSettings& settings) {
   if (settings == d->settings) return;
   d->settings = settings;
   emit settingsChanged();
+  if (!d->packedAsSet()) d->repackModels();
 }
 
 std::int64_t Workspace::runId(Side side) const {
@@ -159,16 +107,6 @@ std::int64_t Workspace::problemId(int position) const {
   if (position < 0 || position >= static_cast<int>(d->problems.problems.size())) return -1;
   const auto row = d->problemIds.find(d->key(position));
   return row == d->problemIds.end() ? -1 : row->second;
-}
-
-void Workspace::openModels(const QString& teacher, const QString& student) {
-  d->loadModels({{d->choice(teacher), d->choice(student)}, {}, {}});
-}
-
-void Workspace::openModel(const QString& path, std::optional<Side> side, const QString& tokenizer) {
-  LoadRequest request;
-  (side ? request.sides[static_cast<std::size_t>(*side)] : request.anySide) = d->choice(path, tokenizer);
-  d->loadModels(std::move(request));
 }
 
 void Workspace::openProblems(const QString& nameOrPath) {
@@ -263,35 +201,6 @@ void Workspace::setOccupied(const QString& sentence) {
   d->occupied = sentence;
 }
 
-/// A model that was opened with a tokenizer chosen for it is opened with it again.
-ModelChoice Workspace::Private::choice(const QString& name, const QString& tokenizer) const {
-  return {name, tokenizer.isEmpty() ? recent.tokenizer(name) : tokenizer};
-}
-
-void Workspace::Private::loadModels(LoadRequest request) {
-  ++loading;
-  request.lenders = models;
-  loader.load(std::move(request), /*quiet=*/false, [this](bool newest, LoadedModels loaded) {
-    --loading;
-    if (newest) takeLoaded(std::move(loaded));
-    emit q->stateChanged();
-  });
-  emit q->stateChanged();
-}
-
-void Workspace::Private::takeLoaded(LoadedModels loaded) {
-  for (std::size_t side = 0; side < models.size(); ++side) {
-    if (!loaded.models[side]) continue;
-    models[side] = std::move(loaded.models[side]);
-    const QString path = QString::fromStdString(models[side]->info().path);
-    if (!isBundledModel(path)) recent.add(path, loaded.tokenizers[side]);
-  }
-  emit q->modelsChanged();
-  if (!loaded.error.isEmpty()) emit q->failed(loaded.error);
-  if (!loaded.withoutTokenizer.isEmpty())
-    emit q->tokenizerWanted(loaded.withoutTokenizer, loaded.tokenizerFor, loaded.error);
-}
-
 void Workspace::Private::setProblems(tandem::ProblemSet next, std::vector<std::string> nextOrigins) {
   problems = std::move(next);
   origins = std::move(nextOrigins);
@@ -370,26 +279,6 @@ void Workspace::Private::adopt(OpenedSession opened, bool resume) {
   if (resume) resumeRun();
 }
 
-/// Loads the models an opened session was recorded with, where they are still to be found: matrices can then
-/// be captured and the run continued. Quiet when they are not, unless the run is to go on.
-void Workspace::Private::findModelsOf(const std::vector<tandem::SessionModel>& wanted, bool resume) {
-  LoadRequest request;
-  request.lenders = models;
-  for (std::size_t side = 0; side < models.size(); ++side) {
-    if (models[side] && models[side]->info().sha256 == wanted[side].sha256) continue;
-    request.sides[side] = choice(QString::fromStdString(wanted[side].path));
-  }
-  loader.load(std::move(request), /*quiet=*/true, [this, resume](bool newest, LoadedModels loaded) {
-    if (!newest) return;
-    for (std::size_t side = 0; side < models.size(); ++side) {
-      const bool same = loaded.models[side] && loaded.models[side]->info().sha256 == recordedHashes[side];
-      if (same) models[side] = std::move(loaded.models[side]);
-    }
-    emit q->modelsChanged();
-    if (resume) resumeRun();
-  });
-}
-
 /// Everything the opened session has: the run skips what is complete there.
 void Workspace::Private::resumeRun() {
   if (runIds[0] < 0 && runIds[1] < 0) return void(emit q->trainingToResume());
@@ -428,6 +317,11 @@ void Workspace::Private::start(const std::vector<std::int64_t>& positions, Sessi
   if (job) return;
   if (!occupied.isEmpty()) return void(emit q->failed(occupied));
   if (!models[0] || !models[1]) return void(emit q->failed(tr("Open two models before a run")));
+  if (!packedAsSet()) {
+    repackModels();
+    return void(emit q->failed(tr("The models are loaded anew with %1 weights: run when they are there")
+                                   .arg(QString::fromStdString(settings.weights))));
+  }
   auto asked = requests(positions);
   if (asked.empty()) return void(emit q->failed(tr("Choose a problem before a run")));
   ++sessionGeneration;  // an opening that is under way comes too late

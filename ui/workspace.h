@@ -43,6 +43,7 @@ class Workspace : public QObject {
   QString sessionName() const;
   bool isReplay() const;
   const tandem::RunSettings& settings() const;
+  /// Another type of weights loads the models anew.
   void setSettings(const tandem::RunSettings& settings);
   /// Run id of a side in the session, or -1.
   std::int64_t runId(Side side) const;

@@ -17,6 +17,7 @@
 #include <QTreeView>
 
 #include "core/base/resources.h"
+#include "kernels/ops/matmul.h"
 #include "tests/support/ui_fixture.h"
 #include "ui/main_window.h"
 #include "ui/model_manager.h"
@@ -157,6 +158,17 @@ class TestModelManager : public QObject {
     QVERIFY(!m_workspace->model(Side::Student));
     QVERIFY(part<QPushButton>("loadStudent")->isDefault());
     QCOMPARE(m_workspace->recentModels().entries().front().path, RecentModels::normalised(kHybrid));
+  }
+
+  void weightsMayTakeHalfTheMemory() {
+    m_manager->openPath(kHybrid);
+    QTRY_COMPARE(shown(), QStringLiteral("hybrid-mamba2"));
+    const QString exact = part<QLabel>("memoryPlan")->text();
+    auto* weights = part<QComboBox>("weights");
+    weights->setCurrentIndex(1);
+    emit weights->activated(1);
+    QCOMPARE(m_workspace->settings().weights, "bf16");
+    if (tandem::bf16_products_supported()) QTRY_VERIFY(part<QLabel>("memoryPlan")->text() != exact);
   }
 
   void rubbishIsRefusedInWords_data() {

@@ -9,6 +9,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include "kernels/ops/matmul.h"
 #include "tests/support/session_fixture.h"
 #include "tests/support/ui_fixture.h"
 #include "ui/session_files.h"
@@ -65,6 +66,30 @@ class TestWorkspace : public QObject {
     workspace.openModels(QStringLiteral("seed-teacher"), QStringLiteral("seed-llamba"));
     QTRY_COMPARE_WITH_TIMEOUT(workspace.state(), Workspace::State::Ready, 30000);
     QCOMPARE(workspace.modelName(Side::Student), QStringLiteral("seed-llamba"));
+  }
+
+  void anotherTypeOfWeightsLoadsTheModelsAnew() {
+    Workspace workspace;
+    open_seed_pair(workspace, 1);
+    const auto exact = workspace.model(Side::Teacher)->info();
+    tandem::RunSettings settings = workspace.settings();
+    settings.weights = "bf16";
+    workspace.setSettings(settings);
+    QCOMPARE(workspace.state(), Workspace::State::Loading);
+    workspace.startRun({0});  // would record bf16 of f32 models
+    QCOMPARE(workspace.state(), Workspace::State::Loading);
+    QTRY_COMPARE_WITH_TIMEOUT(workspace.state(), Workspace::State::Ready, 30000);
+    const auto narrow = workspace.model(Side::Teacher)->info();
+    QCOMPARE(narrow.sha256, exact.sha256);
+    if (tandem::bf16_products_supported()) QVERIFY(narrow.weight_bytes < exact.weight_bytes * 3 / 4);
+    runToItsEnd(workspace, {0});
+    QCOMPARE(workspace.session()->runs()->front().settings.weights, "bf16");
+
+    Workspace other;  // what a session was recorded with is what continues it
+    other.openSession(QString::fromStdString(workspace.session()->path()));
+    QTRY_VERIFY_WITH_TIMEOUT(other.model(Side::Teacher) && other.model(Side::Student), 30000);
+    QCOMPARE(other.settings().weights, "bf16");
+    QCOMPARE(other.model(Side::Teacher)->info().weight_bytes, narrow.weight_bytes);
   }
 
   void aRunStreamsWhatItStores() {
