@@ -16,4 +16,9 @@ namespace tandem::cuda {
 void rope(Stream& stream, TensorView x, std::int64_t heads, std::span<const std::int32_t> positions,
           std::span<const float> frequencies);
 
+/// d_x, the gradient of what rope() made, becomes the gradient of what it was given: a rotation by the
+/// opposite angles. Operands, launch and traffic are rope()'s.
+void rope_backward(Stream& stream, TensorView d_x, std::int64_t heads,
+                   std::span<const std::int32_t> positions, std::span<const float> frequencies);
+
 }  // namespace tandem::cuda
