@@ -68,7 +68,7 @@ ModelCard::ModelCard(Workspace& workspace, ModelList& list, QWidget* parent)
   }
   connect(&m_list, &QAbstractItemModel::modelReset, this, &ModelCard::offerComparisons);
   connect(&m_workspace, &Workspace::modelsChanged, this, &ModelCard::read);
-  connect(&m_workspace, &Workspace::settingsChanged, this, &ModelCard::read);
+  connect(&m_workspace, &Workspace::settingsChanged, this, &ModelCard::refresh);
   connect(&m_workspace, &Workspace::stateChanged, this, [this] {
     if (busy()) m_hasher.cancel();
     if (!m_hasher.running() && !m_reader.running()) hash();
@@ -169,11 +169,20 @@ void ModelCard::compareWith(const QString& choice) {
   read();
 }
 
-/// A model that is loaded is not read again: what the window has of it says more.
+void ModelCard::showEvent(QShowEvent* event) {
+  QWidget::showEvent(event);
+  read();
+}
+
+void ModelCard::hideEvent(QHideEvent* event) {
+  QWidget::hideEvent(event);
+  m_hasher.cancel();
+}
+
+/// Nothing while it is hidden. Of a model that is loaded, what the window has of it says more than its files.
 void ModelCard::read() {
   m_hasher.cancel();
-  if (m_choice.isEmpty()) return;
-  std::vector<Reading> known;
+  if (m_choice.isEmpty() || !isVisible()) return;
   QStringList choices{m_choice};
   if (!m_other.isEmpty() && m_other != m_choice) choices << m_other;
   std::array<std::shared_ptr<const tandem::Model>, 2> loaded{m_workspace.model(Side::Teacher),
@@ -210,7 +219,8 @@ bool ModelCard::busy() const {
 
 void ModelCard::hash() {
   const Reading* reading = shown();
-  if (busy() || reading == nullptr || !reading->info || !reading->info->sha256.empty()) return;
+  if (busy() || !isVisible() || reading == nullptr || !reading->info || !reading->info->sha256.empty())
+    return;
   m_hasher.start([path = reading->info->path](const std::stop_token& stop) {
     const auto checkpoint = tandem::Checkpoint::open(path);
     if (!checkpoint) return QString();
@@ -328,6 +338,7 @@ void ModelCard::chooseWeights() {
   tandem::RunSettings settings = m_workspace.settings();
   settings.weights = m_weights->currentData().toString().toStdString();
   m_workspace.setSettings(settings);
+  read();
 }
 
 void ModelCard::chooseTokenizer() {

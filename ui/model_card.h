@@ -25,6 +25,10 @@ class ModelCard : public QWidget {
   void showModel(const QString& choice);
   void compareWith(const QString& choice);
 
+ protected:
+  void showEvent(QShowEvent* event) override;
+  void hideEvent(QHideEvent* event) override;
+
  private:
   /// What the card knows of a model; without an info it could not be read.
   struct Reading {
