@@ -57,6 +57,21 @@ __device__ __forceinline__ void multiply_tile(const A& a, const B& b, int depth,
   }
 }
 
+/// The calling thread's numbers of a tile to a matrix that has `rows` x `columns` from `to` on, and maybe
+/// ends before the tile does.
+__device__ __forceinline__ void store_tile(const float (&values)[kTilePart][kTilePart], float* to,
+                                           std::int64_t stride, int rows, int columns) {
+  TANDEM_UNROLL
+  for (int i = 0; i < kTilePart; ++i) {
+    TANDEM_UNROLL
+    for (int j = 0; j < kTilePart; ++j) {
+      const int row = tile_row() + i;
+      const int column = tile_column() + j;
+      if (row < rows && column < columns) to[row * stride + column] = values[i][j];
+    }
+  }
+}
+
 /// Rows of a matrix in memory as an operand: `count` of them from `data`, zeros after.
 template <typename Element>
 struct TileRows {

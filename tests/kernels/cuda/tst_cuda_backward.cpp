@@ -3,6 +3,7 @@
 
 #include "kernels/cuda/activation_backward.h"
 #include "kernels/cuda/adamw.h"
+#include "kernels/cuda/attention_backward.h"
 #include "kernels/cuda/causal_conv_backward.h"
 #include "kernels/cuda/embedding_backward.h"
 #include "kernels/cuda/loss.h"
@@ -10,6 +11,7 @@
 #include "kernels/cuda/rope.h"
 #include "kernels/ops/activation.h"
 #include "kernels/ops/activation_backward.h"
+#include "kernels/ops/attention_backward.h"
 #include "kernels/ops/causal_conv_backward.h"
 #include "kernels/ops/embedding.h"
 #include "kernels/ops/norm_backward.h"
@@ -213,6 +215,42 @@ class TestCudaBackward : public QObject {
       return device.get(d);
     };
     QCOMPARE(device_difference(rotate, reference(rotated), 2e-6), QString());
+  }
+
+  void attention_data() {
+    QTest::addColumn<int>("tokens");
+    QTest::addColumn<int>("nheads");
+    QTest::addColumn<int>("nheads_kv");
+    QTest::addColumn<int>("headdim");
+    QTest::newRow("one token") << 1 << 2 << 1 << 8;
+    QTest::newRow("grouped") << 70 << 4 << 2 << 16;
+    QTest::newRow("three tiles, odd heads") << 130 << 1 << 1 << 33;
+    QTest::newRow("wide heads") << 65 << 1 << 1 << 70;
+    QTest::newRow("none") << 0 << 1 << 1 << 8;
+  }
+  void attention() {
+    QFETCH(int, tokens);
+    QFETCH(int, nheads);
+    QFETCH(int, nheads_kv);
+    QFETCH(int, headdim);
+    Context context;
+    Array q = Array::padded(tokens, nheads * headdim, 3, 1);
+    Array k = Array::padded(tokens, nheads_kv * headdim, 1, 2);
+    Array v = Array::padded(tokens, nheads_kv * headdim, 2, 3);
+    Array d_out = Array::padded(tokens, nheads * headdim, 5, 4);
+    const Shape q_shape = {tokens, nheads * headdim}, k_shape = {tokens, nheads_kv * headdim};
+    Array d_q(q_shape), d_k(k_shape), d_v(k_shape);
+    causal_attention_backward(context, q, k, v, d_out, nheads, nheads_kv, 0.3F, d_q, d_k, d_v);
+    const auto run = [&](TestDevice& device) {
+      const TensorView queries = device.put(q);
+      const TensorView to_q = device.empty(q_shape), to_k = device.empty(k_shape),
+                       to_v = device.empty(k_shape);
+      cuda::causal_attention_backward(
+          device.stream(), queries, device.put(k), device.put(v), device.put(d_out), nheads, nheads_kv, 0.3F,
+          to_q, to_k, to_v, device.empty(Shape{cuda::causal_attention_backward_scratch(queries, nheads)}));
+      return together(device, {to_q, to_k, to_v});
+    };
+    QCOMPARE(device_difference(run, together({d_q, d_k, d_v}), kSums), QString());
   }
 
   void losses_of_logits_data() {
