@@ -8,7 +8,7 @@
 
 int main(int argc, char** argv) {
   using namespace tandem::cli;
-  CLI::App app("Runs a transformer teacher and state-space students side by side, on the CPU.", "tandem-cli");
+  CLI::App app("Runs a transformer teacher and state-space students side by side.", "tandem-cli");
   app.set_version_flag("--version", std::string("tandem-cli ") + tandem::tandem_version());
   app.require_subcommand(0, 1);  // without one, what is left over would not be named
   app.get_formatter()->column_width(34);
@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   addCaptureCommand(app, action);
   addGradeCommand(app, action);
   addBenchCommand(app, action);
+  addDevicesCommand(app, action);
   addSessionCommand(app, action);
   addCorpusCommand(app, action);
   addTokenizerCommand(app, action);

@@ -23,6 +23,7 @@ void addTokenizerCommand(CLI::App& app, Action& action);
 void addTrainingCommands(CLI::App& app, Action& action);
 void addExportCommand(CLI::App& app, Action& action);
 void addBenchCommand(CLI::App& app, Action& action);
+void addDevicesCommand(CLI::App& app, Action& action);
 void addSessionCommand(CLI::App& app, Action& action);
 
 }  // namespace tandem::cli

@@ -141,7 +141,9 @@ int runEvaluate(const Options& options) {
   if (!models) return fail(models.error());
   request.models = *std::move(models);
   if (!options.verifier.empty()) {
-    auto verifier = open_model(options.verifier);
+    LoadOptions load;
+    load.device = options.run.load.device;
+    auto verifier = open_model(options.verifier, load);
     if (!verifier) return fail(verifier.error());
     request.verifier = *std::move(verifier);
   }

@@ -5,6 +5,7 @@
 
 #include "app/cli/progress.h"
 #include "app/cli/validators.h"
+#include "core/devices/devices.h"
 
 namespace tandem::cli {
 
@@ -21,6 +22,16 @@ void addLoadOptions(CLI::App& command, LoadOptions& options) {
   command.add_option("--tokenizer", options.tokenizer,
                      "A folder whose tokenizer serves models published without one; if not given, the first "
                      "model's does");
+  command
+      .add_option_function<std::string>(
+          "--device",
+          [&options](const std::string& id) {
+            const auto device = find_device(id);
+            if (!device) throw CLI::ValidationError("--device", device.error().message);
+            options.device = *device;
+          },
+          "What to run on: cpu, cuda or cuda:N; see `devices`")
+      ->type_name("DEVICE");
   const std::map<std::string, AttentionRope> ropes = {{"scaled", AttentionRope::Scaled},
                                                       {"unscaled", AttentionRope::Unscaled}};
   command

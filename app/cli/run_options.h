@@ -17,7 +17,7 @@ namespace tandem::cli {
 /// "--model NAME...", which may also be given several times.
 CLI::Option* addModelOption(CLI::App& command, std::vector<std::string>& models);
 
-/// "--tokenizer" and "--attention-rope".
+/// "--device", "--tokenizer" and "--attention-rope".
 void addLoadOptions(CLI::App& command, LoadOptions& options);
 
 /// Opens models in order; one that has no tokenizer takes the first one's. Errors: those of open_model().

@@ -7,8 +7,6 @@
 #include <fmt/format.h>
 
 namespace tandem {
-namespace {
-
 std::string processor_name() {
   std::ifstream cpuinfo("/proc/cpuinfo");
   for (std::string line; std::getline(cpuinfo, line);) {
@@ -19,8 +17,6 @@ std::string processor_name() {
   }
   return "unknown processor";
 }
-
-}  // namespace
 
 const char* tandem_version() {
   return TANDEM_VERSION;

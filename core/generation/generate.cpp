@@ -263,10 +263,13 @@ std::optional<FinishReason> finish_reason_from_name(std::string_view name) {
 Result<GenerationResult> generate(const Model& model, const GenerationRequest& request, Context& context,
                                   GenerationObserver* observer, std::stop_token stop) {
   TANDEM_RETURN_IF_ERROR(validate(model, request));
-  const MemoryPlan plan = plan_memory(model.info(), state_shape(request));
-  TANDEM_RETURN_IF_ERROR(check_run(model.info(), plan, available_memory()));
+  TANDEM_RETURN_IF_ERROR(check_run(model.info(), state_shape(request), available_memory(model.device())));
   GenerationObserver silent;
-  return Run(model, request, context, observer != nullptr ? *observer : silent).run(stop);
+  try {
+    return Run(model, request, context, observer != nullptr ? *observer : silent).run(stop);
+  } catch (const DeviceError& error) {
+    return Error{ErrorCode::OutOfRange, fmt::format("{}: {}", model.info().name, error.what())};
+  }
 }
 
 GenerationRequest make_request(const Model& model, const PromptFormat& format, const std::string& question) {

@@ -10,6 +10,7 @@
 
 #include "core/base/provenance.h"
 #include "core/base/random.h"
+#include "core/devices/devices.h"
 #include "core/generation/draw.h"
 #include "core/models/decode_state.h"
 #include "core/models/weights.h"
@@ -312,7 +313,7 @@ Result<BenchReport> bench(std::span<const std::shared_ptr<const Model>> models, 
                           const BenchProgress& progress, const std::stop_token& stop) {
   TANDEM_RETURN_IF_ERROR(validate(models, options));
   BenchReport report;
-  report.device = device_name(options.threads);
+  report.device = device_name(models.front()->device(), options.threads);
   report.version = tandem_version();
   report.date_utc = utc_now();
   report.options = options;

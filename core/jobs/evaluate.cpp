@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "core/base/provenance.h"
+#include "core/devices/devices.h"
 #include "core/generation/warm_up.h"
 #include "core/jobs/score.h"
 
@@ -188,6 +189,9 @@ class Evaluation {
             request_.models[i]->info().name == request_.models[j]->info().name)
           return invalid(fmt::format("{} was named twice, a run compares different models",
                                      request_.models[i]->info().name));
+    for (const auto& model : request_.models)
+      if (model->device() != request_.models.front()->device())
+        return invalid("the models are on different devices, a run compares them on one");
     if (request_.shards < 1 || request_.shard < 0 || request_.shard >= request_.shards)
       return invalid(fmt::format("shard {} of {} was asked for, shards are numbered from 0", request_.shard,
                                  request_.shards));
@@ -215,7 +219,8 @@ class Evaluation {
     const auto run = std::find_if(runs.begin(), runs.end(),
                                   [model_id](const SessionRun& r) { return r.model_id == model_id; });
     if (run == runs.end()) {
-      TANDEM_TRY(side.run_id, session_.add_run(model_id, settings_, device_name(settings_.threads)));
+      TANDEM_TRY(side.run_id,
+                 session_.add_run(model_id, settings_, device_name(model.device(), settings_.threads)));
     } else if (run->settings != settings_) {
       return Error{ErrorCode::Mismatch,
                    fmt::format("{} holds a run of {} with other settings: {}", session_.path(),

@@ -56,7 +56,8 @@ MemoryPlan plan_memory(const ModelInfo& info, const StateShape& shape) {
   return plan;
 }
 
-std::int64_t available_memory() {
+std::int64_t available_memory(const Device* device) {
+  if (device != nullptr) return device->free_bytes();
   std::ifstream file("/proc/meminfo");  // of no stated size, so read_file() would find it empty
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   return meminfo_available(text);
@@ -72,15 +73,28 @@ Status check_load(const ModelInfo& info, const MemoryPlan& plan, std::int64_t av
                   gib(available))};
 }
 
-Status check_run(const ModelInfo& info, const MemoryPlan& plan, std::int64_t available) {
+std::int64_t largest_batch(const ModelInfo& info, StateShape shape, std::int64_t available) {
+  std::int64_t fits = 0;
+  std::int64_t too_many = shape.batch + 1;
+  while (too_many - fits > 1) {
+    shape.batch = fits + (too_many - fits) / 2;
+    (plan_memory(info, shape).running() <= available ? fits : too_many) = shape.batch;
+  }
+  return fits;
+}
+
+Status check_run(const ModelInfo& info, const StateShape& shape, std::int64_t available) {
+  const MemoryPlan plan = plan_memory(info, shape);
   if (available <= 0 || plan.running() <= available) return {};
+  const std::int64_t fits = largest_batch(info, shape, available);
+  const std::string advice = fits > 0 ? fmt::format("a batch of {} in place of {} fits", fits, shape.batch)
+                                      : "not even one completion fits, shorter ones need less";
   return Error{
       ErrorCode::OutOfRange,
       fmt::format("{} needs up to {:.1f} GiB of memory beside its weights ({:.1f} for the prompt, {:.1f} "
-                  "for completions, {:.1f} to compute), {:.1f} GiB are free; fewer or shorter completions "
-                  "or a smaller batch need less",
+                  "for completions, {:.1f} to compute), {:.1f} GiB are free; {}",
                   info.name, gib(plan.running()), gib(plan.prompt), gib(plan.completions), gib(plan.working),
-                  gib(available))};
+                  gib(available), advice)};
 }
 
 }  // namespace tandem

@@ -29,12 +29,16 @@ Result<ModelInfo> inspect_model(const std::string& name_or_path, const LoadOptio
 /// @param shape prompt, completions and their length; all zero for the weights alone.
 MemoryPlan plan_memory(const ModelInfo& info, const StateShape& shape);
 
-/// Bytes that programs may still take before the system starts to swap or to kill; 0 when it does not say.
-std::int64_t available_memory();
+/// Bytes of a device that may still be taken; of the host, without one, before the system starts to swap or
+/// to kill. 0 when it does not say.
+std::int64_t available_memory(const Device* device = nullptr);
+
+/// Most completions that can be decoded together in so much memory, at most shape.batch; 0 when not even one.
+std::int64_t largest_batch(const ModelInfo& info, StateShape shape, std::int64_t available);
 
 /// Whether there is room to load a model, and to run it once it is loaded. `available`: bytes; 0 is unknown
-/// and refuses nothing. Errors: OutOfRange, saying what needs how much and what would help.
+/// and refuses nothing. Errors: OutOfRange, saying what needs how much and what would fit.
 Status check_load(const ModelInfo& info, const MemoryPlan& plan, std::int64_t available);
-Status check_run(const ModelInfo& info, const MemoryPlan& plan, std::int64_t available);
+Status check_run(const ModelInfo& info, const StateShape& shape, std::int64_t available);
 
 }  // namespace tandem

@@ -184,16 +184,20 @@ class LoadProgress {
 
 Result<std::unique_ptr<ModelWeights>> read_weights(const ModelFiles& files, const LoadOptions& options,
                                                    LoadProgress& progress) {
-  Context context(1, options.device);
-  TensorSource source(*files.checkpoint, options.weights, context, [&progress](std::int64_t bytes) {
-    progress.add(bytes);
-    progress.report();
-    return progress.goes_on();
-  });
-  auto weights = build_weights(files.config, source);
-  TANDEM_RETURN_IF_ERROR(source.finish());
-  if (files.checkpoint->gguf() != nullptr) weights->file = files.checkpoint;
-  return weights;
+  try {
+    Context context(1, options.device);
+    TensorSource source(*files.checkpoint, options.weights, context, [&progress](std::int64_t bytes) {
+      progress.add(bytes);
+      progress.report();
+      return progress.goes_on();
+    });
+    auto weights = build_weights(files.config, source);
+    TANDEM_RETURN_IF_ERROR(source.finish());
+    if (files.checkpoint->gguf() != nullptr) weights->file = files.checkpoint;
+    return weights;
+  } catch (const DeviceError& error) {
+    return Error{ErrorCode::OutOfRange, fmt::format("{}: {}", files.info.name, error.what())};
+  }
 }
 
 }  // namespace
@@ -214,7 +218,7 @@ Result<ModelInfo> inspect_model(const std::string& name_or_path, const LoadOptio
 Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path, const LoadOptions& options) {
   TANDEM_TRY(ModelFiles files, open_files(name_or_path, options));
   const MemoryPlan plan = plan_memory(files.info, {});
-  TANDEM_RETURN_IF_ERROR(check_load(files.info, plan, available_memory()));
+  TANDEM_RETURN_IF_ERROR(check_load(files.info, plan, available_memory(options.device)));
   LoadProgress progress(options, files.checkpoint->file_bytes());
   auto hash = std::async(std::launch::async, [&] {
     return files.checkpoint->sha256([&progress](std::int64_t bytes) {

@@ -140,7 +140,8 @@ PackedMatrix TensorSource::pack(const std::vector<Part>& parts, std::int64_t col
   }
   const DType type = narrow ? DType::BF16 : DType::F32;
   count_packed(rows, columns);
-  transient_bytes_ = std::max(transient_bytes_, rows * columns * element_bytes(type));
+  if (device_ == nullptr)  // else the piece is on the host
+    transient_bytes_ = std::max(transient_bytes_, rows * columns * element_bytes(type));
   if (planning() || !ok()) return {};
   const Tensor stacked = Tensor::uninitialized({rows, columns}, type);
   std::int64_t row = 0;

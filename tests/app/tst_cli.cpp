@@ -102,6 +102,8 @@ class TestCli : public QObject {
                                                  "--ids",   "1",       "--text", "t"}
                                   << "--ids";
     QTest::newRow("csv and json") << QStringList{"coverage", "--session", "s", "--csv", "--json"} << "--csv";
+    QTest::newRow("device") << QStringList{"run", "--model", "m", "--problem", "p", "--device", "cuda:99"}
+                            << "there is no device cuda:99";
     QTest::newRow("session command") << QStringList{"session"} << "subcommand";
   }
 
@@ -119,8 +121,7 @@ class TestCli : public QObject {
     QTest::newRow("problems") << QStringList{"evaluate",       "--model",    "seed-teacher", "--session",
                                              path("x.tandem"), "--problems", "none.jsonl"}
                               << "none.jsonl";
-    QTest::newRow("index") << QStringList{"run",     "--model", "seed-teacher", "--set",
-                                          "seed", "--index", "200"}
+    QTest::newRow("index") << QStringList{"run", "--model", "seed-teacher", "--set", "seed", "--index", "200"}
                            << "problems 0 to 199";
     QTest::newRow("context") << QStringList{"run", "--model",      "seed-teacher", "--problem",
                                             "p",   "--max-tokens", "2000"}
@@ -176,6 +177,16 @@ class TestCli : public QObject {
     QVERIFY(plan["fits"].toBool());
     const Outcome text = cli({"info", "seed-hybrid"});
     QVERIFY2(text.out.contains("it fits"), qPrintable(text.out));
+  }
+
+  void devicesAreListedWithWhatIsMissing() {
+    const QJsonObject list = json(cli({"devices", "--json"}));
+    const QJsonObject first = list["devices"].toArray().first().toObject();
+    QCOMPARE(first["id"].toString(), QString("cpu"));
+    QVERIFY(first["free_bytes"].toDouble() > 0);
+    const bool gpu = list["devices"].toArray().size() > 1;
+    QCOMPARE(list["no_cuda"].toString().isEmpty(), gpu);
+    QVERIFY(cli({"devices"}).out.contains("cpu"));
   }
 
   void aStudentTakesTheTeachersTokenizer() {

@@ -290,14 +290,21 @@ class TestFamilies : public QObject {
     QCOMPARE(plan.completions, 8 * (2000 * info->cache_bytes_per_token() + info->state_bytes()));
     QCOMPARE(plan_memory(*info, {1000, 8, 2000, true}).completions,
              8 * (3000 * info->cache_bytes_per_token() + info->state_bytes()));
-    for (const auto& [check, bytes] :
-         {std::pair{&check_load, plan.weights + plan.loading}, std::pair{&check_run, plan.running()}}) {
-      QVERIFY(check(*info, plan, bytes).ok());
-      QVERIFY(check(*info, plan, 0).ok());
-      const Status refused = check(*info, plan, bytes - 1);
-      QVERIFY(!refused.ok() && refused.error().code == ErrorCode::OutOfRange);
-      QVERIFY(refused.error().message.starts_with("hybrid-mamba2 needs"));
-    }
+    QVERIFY(check_load(*info, plan, plan.weights + plan.loading).ok());
+    QVERIFY(check_load(*info, plan, 0).ok());
+    QVERIFY(check_run(*info, shape, plan.running()).ok());
+    QVERIFY(check_run(*info, shape, 0).ok());
+    const auto sentence = [](const Status& refused) {
+      TANDEM_CHECK(!refused.ok() && refused.error().code == ErrorCode::OutOfRange, "nothing was refused");
+      return refused.error().message;
+    };
+    const std::string load = sentence(check_load(*info, plan, plan.weights + plan.loading - 1));
+    QVERIFY2(load.starts_with("hybrid-mamba2 needs"), load.c_str());
+    const std::string run = sentence(check_run(*info, shape, plan.running() - 1));
+    QVERIFY2(run.starts_with("hybrid-mamba2 needs") && run.ends_with("a batch of 7 in place of 8 fits"),
+             run.c_str());
+    const std::string none = sentence(check_run(*info, shape, plan.prompt));
+    QVERIFY2(none.find("not even one completion fits") != std::string::npos, none.c_str());
     QVERIFY(available_memory() > 0);
   }
 
