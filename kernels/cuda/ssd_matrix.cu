@@ -1,13 +1,11 @@
 #include "kernels/cuda/matrix_tiles.cuh"
-#include "kernels/cuda/reduce.cuh"
 #include "kernels/cuda/ssd.h"
 #include "kernels/cuda/ssd_chunk.cuh"
 
 namespace tandem::cuda {
 namespace {
 
-/// Tiles of the three matrices. The log decays are summed from a column's token to a row's: within the two
-/// tiles and over the tokens between them, which are all of one sign, so that nothing cancels.
+/// Tiles of the three matrices.
 __global__ void __launch_bounds__(kTileThreads)
     ssd_matrix_kernel(HeadList list, SsdHeads o, int tokens, float* decay, float* content, float* m) {
   TANDEM_SHARED(float, slabs, 2 * kSlabFloats);
@@ -17,14 +15,7 @@ __global__ void __launch_bounds__(kTileThreads)
   float product[kTilePart][kTilePart] = {};
   double between = 0.0;
   if (!tile.above()) {
-    sum_decays(o, {tile.head, tile.row, min(kTile, tokens - tile.row)}, row_logs);
-    sum_decays(o, {tile.head, tile.column, min(kTile, tokens - tile.column)}, column_logs);
-    float own = 0.0F;
-    for (int t = tile.column + kTile + static_cast<int>(threadIdx.x); t < tile.row; t += kTileThreads) {
-      own += *o.log_decay.at(t, tile.head);
-    }
-    between = static_cast<double>(block_sum<kTileThreads>(own));
-    if (tile.row > tile.column) between += column_logs[kTile - 1];
+    between = sum_between(o, tile.head, tile.column, tile.row, tokens, row_logs, column_logs);
     multiply_tile(TileRows<float>{o.c_of(tile.row, tile.head), o.c.stride, tokens - tile.row},
                   TileRows<float>{o.b_of(tile.column, tile.head), o.b.stride, tokens - tile.column}, o.dstate,
                   slabs, product);

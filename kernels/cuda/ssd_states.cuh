@@ -20,11 +20,6 @@ struct WeightedInputs {
   __device__ float operator()(int i, int k) const { return x(i, k) * weights[k]; }
 };
 
-__device__ __forceinline__ Chunk chunk_of_block(int tokens) {
-  const int begin = static_cast<int>(blockIdx.x) * kChunk;
-  return {static_cast<int>(blockIdx.y), begin, min(kChunk, tokens - begin)};
-}
-
 /// Block (chunk, head, tile of the state). sums [chunks, H, P, N]: what the chunk's own tokens add. carries
 /// [chunks, H]: what is left at one end of the chunk of what comes in at the other.
 template <Pass kPass>

@@ -4,6 +4,7 @@
 #include "kernels/cuda/causal_conv.h"
 #include "kernels/cuda/selective_scan.h"
 #include "kernels/cuda/ssd.h"
+#include "kernels/cuda/ssd_backward.h"
 #include "kernels/ops/activation.h"
 #include "tests/kernels/cuda/device_test.h"
 
@@ -73,6 +74,37 @@ struct SsdProblem {
     return operands([&](Array& array) { return device.put(array); });
   }
 };
+
+/// Gradients of an SsdProblem's operands, with what was in them before.
+struct SsdResults {
+  Array x, b, c, log_decay, dt, skip;
+  bool has_dt;
+
+  explicit SsdResults(SsdProblem& problem)
+      : x(problem.x.view().shape()),
+        b(problem.b.view().shape()),
+        c(problem.c.view().shape()),
+        log_decay(problem.log_decay.view().shape()),
+        dt(problem.dt.view().shape()),
+        skip(problem.skip),
+        has_dt(problem.shape.x_heads < problem.shape.nheads) {}
+  SsdGradients on_host() { return {x, b, c, log_decay, has_dt ? dt.view() : TensorView(), skip}; }
+  SsdGradients on(TestDevice& device) {
+    return {device.empty(x.view().shape()),
+            device.empty(b.view().shape()),
+            device.empty(c.view().shape()),
+            device.empty(log_decay.view().shape()),
+            has_dt ? device.empty(dt.view().shape()) : TensorView(),
+            device.put(skip)};
+  }
+};
+
+std::vector<TensorView> parts(const SsdGradients& g) {
+  std::vector<TensorView> views = {g.b, g.c, g.log_decay, g.skip};
+  if (g.x.data() != nullptr) views.push_back(g.x);
+  if (g.dt.data() != nullptr) views.push_back(g.dt);
+  return views;
+}
 
 struct SelectiveProblem {
   Array x, delta, b, c, a, skip;
@@ -247,6 +279,89 @@ class TestCudaRecurrence : public QObject {
       return joined(device, out, end);
     };
     QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kScan), QString());
+  }
+
+  void ssd_scan_backward_data() { ssd_scan_data(); }
+  void ssd_scan_backward() {
+    QFETCH(int, tokens);
+    QFETCH(int, nheads);
+    QFETCH(int, headdim);
+    QFETCH(int, dstate);
+    QFETCH(int, shared);
+    if (tokens == 0) return;  // is no training
+    SsdProblem problem(tokens, nheads, headdim, dstate, shared, 3);
+    Array d_y = Array::padded(tokens, nheads * headdim, 2, 8);
+    Array state = Array::random(Shape{nheads, headdim, dstate}, 9);
+    const Array d_state = Array::random(Shape{nheads, headdim, dstate}, 10);
+    for (const bool continued : {false, true}) {  // with a state before, and a gradient of that after
+      Array d = d_state;
+      SsdResults want(problem);
+      Context context;
+      const SsdOperands host = problem.host();
+      const SsdGradients gradients = want.on_host();
+      tandem::ssd_scan_backward(context, host, continued ? state.view() : TensorView(), 16, d_y,
+                                continued ? d.view() : TensorView(), gradients);
+      const auto run = [&](TestDevice& device) {
+        Array start = d_state;
+        const SsdOperands operands = problem.on(device);
+        const TensorView end = device.put(start);
+        SsdResults got(problem);
+        const SsdGradients to = got.on(device);
+        cuda::ssd_scan_backward(device.stream(), operands, continued ? device.put(state) : TensorView(),
+                                device.put(d_y), continued ? end : TensorView(), to,
+                                device.empty(Shape{cuda::ssd_scan_backward_scratch(operands)}));
+        std::vector<float> values = device.get(end);
+        for (const TensorView& view : parts(to)) {
+          const std::vector<float> part = device.get(view);
+          values.insert(values.end(), part.begin(), part.end());
+        }
+        return values;
+      };
+      std::vector<double> all = reference(d);
+      for (const TensorView& view : parts(gradients)) {
+        const std::vector<double> part = reference(view);
+        all.insert(all.end(), part.begin(), part.end());
+      }
+      QCOMPARE(device_difference(run, all, kScan), QString());
+    }
+  }
+
+  void ssd_matrix_backward_data() { ssd_scan_data(); }
+  void ssd_matrix_backward() {
+    QFETCH(int, tokens);
+    QFETCH(int, nheads);
+    QFETCH(int, headdim);
+    QFETCH(int, dstate);
+    QFETCH(int, shared);
+    tokens = std::min(tokens, 200);
+    SsdProblem problem(tokens, nheads, headdim, dstate, shared, 3);
+    Array d_m = Array::random(Shape{nheads, tokens, tokens}, 8);
+    SsdResults want(problem);
+    Context context;
+    const SsdOperands host = problem.host();
+    SsdGradients gradients = want.on_host();
+    gradients.x = {};
+    tandem::ssd_matrix_backward(context, host, d_m, gradients);
+    const auto run = [&](TestDevice& device) {
+      const SsdOperands operands = problem.on(device);
+      SsdResults got(problem);
+      SsdGradients to = got.on(device);
+      to.x = {};
+      cuda::ssd_matrix_backward(device.stream(), operands, device.put(d_m), to,
+                                device.empty(Shape{cuda::ssd_matrix_backward_scratch(operands)}));
+      std::vector<float> values;
+      for (const TensorView& view : parts(to)) {
+        const std::vector<float> part = device.get(view);
+        values.insert(values.end(), part.begin(), part.end());
+      }
+      return values;
+    };
+    std::vector<double> all;
+    for (const TensorView& view : parts(gradients)) {
+      const std::vector<double> part = reference(view);
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    QCOMPARE(device_difference(run, all, kScan), QString());
   }
 
   void selective_step_data() {
