@@ -31,32 +31,42 @@ void add_mlp(Context& context, const LayerWeights& layer, float eps, TensorView 
   linear(context, gate, layer.down, x, /*accumulate=*/true);
 }
 
-void step_rows(Context& context, const ModelWeights& weights, DecodeState& state,
-               std::span<const std::int32_t> tokens, std::span<const std::int32_t> slots, TensorView logits) {
+/// The ops of one step.
+void step_layers(Context& context, const ModelWeights& weights, DecodeState& state,
+                 const StepOperands& operands, TensorView logits) {
   ScratchScope scope(context);
-  const auto rows = static_cast<std::int64_t>(tokens.size());
+  const std::int64_t rows = logits.extent(0);
   const std::int64_t width = weights.embedding.width();
   const TensorView x = context.scratch_tensor({rows, width});
   const TensorView normed = context.scratch_tensor({rows, width});
   const TensorView mixed = context.scratch_tensor({rows, width});
-  std::vector<std::int32_t> positions(slots.size());
-  for (std::size_t b = 0; b < slots.size(); ++b)
-    positions[b] = static_cast<std::int32_t>(state.shape().prompt_tokens + state.generated(slots[b]));
 
-  const auto placed_slots = context.place(slots);
-  const auto placed_positions = context.place(std::span<const std::int32_t>(positions));
-
-  weights.embedding.rows(context, context.place(tokens), x);
+  weights.embedding.rows(context, operands.tokens, x);
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     const LayerWeights& layer = weights.layers[l];
     rms_norm(context, x, layer.input_norm, weights.block_norm_eps, normed);
-    layer.mixer->step(context, normed, state.layer(static_cast<std::int64_t>(l)), placed_slots,
-                      placed_positions, mixed);
+    layer.mixer->step(context, normed, state.layer(static_cast<std::int64_t>(l)), operands.slot_ids,
+                      operands.positions, mixed);
     add(context, mixed, x);
     add_mlp(context, layer, weights.block_norm_eps, x, normed);
   }
   rms_norm(context, x, weights.final_norm, weights.final_norm_eps, normed);
   linear(context, normed, weights.head, logits);
+}
+
+void step_rows(Context& context, const ModelWeights& weights, DecodeState& state,
+               std::span<const std::int32_t> tokens, std::span<const std::int32_t> slots, TensorView logits) {
+  std::vector<std::int32_t> positions(slots.size());
+  for (std::size_t b = 0; b < slots.size(); ++b)
+    positions[b] = static_cast<std::int32_t>(state.shape().prompt_tokens + state.generated(slots[b]));
+  const StepOperands host = {tokens, slots, positions};
+  if (DeviceQueue* queue = context.queue()) {
+    const StepOperands placed = state.recorder().place(*queue, host);
+    state.recorder().run(*queue, logits.extent(0), logits.data(),
+                         [&] { step_layers(context, weights, state, placed, logits); });
+  } else {
+    step_layers(context, weights, state, host, logits);
+  }
   for (const std::int32_t slot : slots) state.advance(slot);
 }
 
@@ -128,7 +138,10 @@ void Model::step(Context& context, DecodeState& state, std::span<const std::int3
 }
 
 DecodeState::DecodeState(Context& context, const Model& model, const StateShape& shape)
-    : context_(context), shape_(shape), generated_(static_cast<std::size_t>(shape.batch), 0) {
+    : context_(context),
+      shape_(shape),
+      generated_(static_cast<std::size_t>(shape.batch), 0),
+      recorder_(context.device(), context.device() != nullptr ? shape.batch : 0) {
   for (const LayerWeights& layer : model.weights().layers)
     layers_.push_back(layer.mixer->make_state(context, shape));
 }

@@ -59,7 +59,9 @@ void launch(Stream& stream, void (*kernel)(Parameters...), Grid grid, Block bloc
            stream.handle()>>>(static_cast<Parameters>(arguments)...);
   CUDA_CHECK(cudaGetLastError());
 #ifndef NDEBUG
-  stream.synchronize();
+  cudaStreamCaptureStatus recording = cudaStreamCaptureStatusNone;
+  CUDA_CHECK(cudaStreamIsCapturing(stream.handle(), &recording));
+  if (recording == cudaStreamCaptureStatusNone) stream.synchronize();
 #endif
 #else
   (void)stream;
