@@ -75,7 +75,7 @@ void printSharingGain(const BenchReport& report) {
 void printReport(const BenchReport& report) {
   fmt::print("{}; prompt of {} tokens, {} decoded, median of {} repeats\n", report.device,
              report.options.prompt_tokens, report.options.generated_tokens, report.options.repeats);
-  fmt::print("This machine, measured now: {}, {} from memory, {} from the last-level cache\n",
+  fmt::print("Measured now: {}, {} from memory, {} from the last-level cache\n",
              scaledText(report.roofline.flops_per_s, "FLOP/s"),
              scaledText(report.roofline.memory_bytes_per_s, "B/s"),
              scaledText(report.roofline.cached_bytes_per_s, "B/s"));

@@ -94,7 +94,8 @@ std::vector<Case> list_cases(std::span<const std::shared_ptr<const Model>> model
       add(info.cache_bytes_per_token() > 0 ? "hybrid, shared prefix" : "recurrent", false);
     }
   }
-  const std::int64_t available = available_memory_bytes();
+  const Device* device = models.front()->device();
+  const std::int64_t available = device != nullptr ? device->free_bytes() : available_memory_bytes();
   for (Case& bar : cases)
     if (const std::int64_t needed = memory_needed(bar, options); available > 0 && needed > available / 2)
       bar.skipped =
@@ -275,6 +276,8 @@ Status validate(std::span<const std::shared_ptr<const Model>> models, const Benc
   const std::int64_t context = options.prompt_tokens + steps_per_repeat(options);
   for (const auto& model : models) {
     TANDEM_RETURN_IF_ERROR(check_writes(model->info()));
+    if (model->device() != models.front()->device())
+      return invalid("The models of a benchmark are on one device, these are on several.");
     if (const std::int64_t limit = model->info().max_context; limit > 0 && context > limit)
       return Error{
           ErrorCode::OutOfRange,
@@ -343,6 +346,8 @@ Result<BenchReport> bench(std::span<const std::shared_ptr<const Model>> models, 
         sitting.run(bar, /*watch=*/repeat == 0 && bar.batch == largest && !bar.private_prefix);
       } catch (const std::bad_alloc&) {
         bar.skipped = "ran out of memory";
+      } catch (const DeviceMemoryError& error) {
+        bar.skipped = error.what();
       }
     }
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/tensor/tensor.h"
+#include "kernels/ops/copy.h"
 #include "kernels/ops/matmul.h"
 
 namespace tandem {
@@ -119,6 +120,55 @@ double best_product_rate(Context& context, DType type, const std::stop_token& st
   return best;
 }
 
+/// Seconds a device takes for what `body` gives it, once of many times.
+double device_seconds(Context& context, const std::function<void()>& body, const std::stop_token& stop) {
+  constexpr int kTimes = 16;  // that starting and waiting are lost in
+  const double seconds = best_seconds(
+      [&] {
+        for (int i = 0; i < kTimes; ++i) body();
+        context.queue()->synchronize();
+      },
+      stop);
+  return seconds / kTimes;
+}
+
+/// Copies one half of `bytes` onto the other by the device's own kernel; both ways count.
+double device_copy_rate(Context& context, std::int64_t bytes, const std::stop_token& stop) {
+  constexpr std::int64_t kColumns = 1024;
+  const Shape half = {std::max<std::int64_t>(bytes / 2 / kColumns / 4, 1), kColumns};
+  const Tensor from = Tensor::uninitialized(half, DType::F32, context.device());
+  const Tensor to = Tensor::uninitialized(half, DType::F32, context.device());
+  clear(context, from);
+  const double seconds = device_seconds(
+      context, [&] { copy(context, from, to); }, stop);
+  return rate(2.0 * static_cast<double>(from.bytes()), seconds);
+}
+
+/// A square product as large as the device's cache, at least.
+double device_product_rate(Context& context, DType type, const std::stop_token& stop) {
+  std::int64_t width = 128;
+  while (3 * width * width * element_bytes(type) < context.device()->info().cache_bytes) width *= 2;
+  const Tensor x = Tensor::uninitialized({width, width}, DType::F32, context.device());
+  const Tensor y = Tensor::uninitialized({width, width}, DType::F32, context.device());
+  clear(context, x);
+  const PackedMatrix weight = PackedMatrix::pack(context, Tensor({width, width}), type);
+  const double seconds = device_seconds(
+      context, [&] { linear(context, x, weight, y); }, stop);
+  return rate(2.0 * static_cast<double>(width) * static_cast<double>(width * width), seconds);
+}
+
+Roofline measure_device(Context& context, bool with_bf16, const std::stop_token& stop) {
+  Roofline roofline;
+  roofline.cache_bytes = context.device()->info().cache_bytes;
+  const std::int64_t beyond_cache = std::max(8 * roofline.cache_bytes, kMiB);
+  roofline.memory_bytes_per_s = device_copy_rate(context, beyond_cache, stop);
+  roofline.cached_bytes_per_s =
+      std::max(device_copy_rate(context, roofline.cache_bytes / 4, stop), roofline.memory_bytes_per_s);
+  roofline.flops_per_s = device_product_rate(context, DType::F32, stop);
+  if (with_bf16) roofline.bf16_flops_per_s = device_product_rate(context, DType::BF16, stop);
+  return roofline;
+}
+
 }  // namespace
 
 double Roofline::transfer_s(double bytes, double working_set_bytes) const {
@@ -128,6 +178,7 @@ double Roofline::transfer_s(double bytes, double working_set_bytes) const {
 }
 
 Roofline measure_roofline(Context& context, bool with_bf16, const std::stop_token& stop) {
+  if (context.device() != nullptr) return measure_device(context, with_bf16, stop);
   Roofline roofline;
   roofline.cache_bytes = last_level_cache_bytes();
   {

@@ -111,6 +111,7 @@ struct DeviceInfo {
   std::string id;                 // "cuda:0"
   std::string name;               // as its maker calls it
   std::int64_t memory_bytes = 0;  // in all
+  std::int64_t cache_bytes = 0;   // what all of it shares; 0: unknown
 };
 
 /// Changes whenever the classes here do: a module built for another one is not used.

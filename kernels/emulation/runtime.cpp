@@ -47,7 +47,7 @@ cudaError_t cudaGetDeviceCount(int* count) {
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int /*device*/) {
-  *properties = {"emulated on the host", std::size_t{1} << 30, 9, 0};
+  *properties = {"emulated on the host", std::size_t{1} << 30, 9, 0, 1 << 16};
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int /*device*/) {

@@ -73,7 +73,7 @@ class HostDevice final : public Device {
   }
 
   bool locked_;
-  DeviceInfo info_ = {"host", "a device for tests", 0};
+  DeviceInfo info_ = {"host", "a device for tests", 0, 1 << 20};
   std::mutex mutex_;
   std::map<void*, std::size_t> sizes_;
   int users_ = 0;  // ops running at this moment

@@ -8,7 +8,7 @@ namespace {
 
 class FakeDevice final : public tandem::Device {
  public:
-  explicit FakeDevice(int index) : m_info{"cuda:" + std::to_string(index), "Card", 1000} {}
+  explicit FakeDevice(int index) : m_info{"cuda:" + std::to_string(index), "Card", 1000, 10} {}
   const tandem::DeviceInfo& info() const override { return m_info; }
   std::int64_t free_bytes() const override { return 600; }
   void* allocate(std::int64_t /*bytes*/) override { throw tandem::DeviceMemoryError("full"); }

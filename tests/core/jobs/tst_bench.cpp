@@ -2,7 +2,9 @@
 
 #include <QTest>
 
+#include "core/devices/devices.h"
 #include "core/jobs/bench.h"
+#include "tests/support/models.h"
 
 namespace {
 
@@ -281,6 +283,24 @@ class TestBench : public QObject {
     QVERIFY2(
         bar.roofline_share > 0 && bar.roofline_share < 1,
         QByteArray::number(bar.roofline_share).constData());  // a ceiling that is beaten was counted wrong
+  }
+
+ private slots:
+  void runsOnADevice() {
+    for (const auto& [name, device] : test::devices()) {
+      if (device == nullptr) continue;
+      const std::vector models = {test::bundled("seed-teacher", device),
+                                  test::bundled("seed-llamba", device)};
+      const auto report = bench(models, short_options());
+      QVERIFY2(report.ok(), report.ok() ? "" : report.error().message.c_str());
+      QCOMPARE(report->device, device_name(device, 1));
+      QCOMPARE(report->bars.size(), std::size_t{6});
+      for (const BenchBar& bar : report->bars) QVERIFY(bar.tokens_per_s > 0 && bar.roofline_share > 0);
+      QVERIFY(report->roofline.memory_bytes_per_s > 0 && report->roofline.flops_per_s > 0);
+      const std::vector mixed = {models.front(), test::bundled("seed-llamba")};
+      const auto refused = bench(mixed, short_options());
+      QVERIFY(!refused.ok() && refused.error().code == ErrorCode::InvalidArgument);
+    }
   }
 };
 
