@@ -43,23 +43,24 @@ std::unique_ptr<MixerState> SsmMixer::make_state(Context& context, const StateSh
                                     Shape{layout.nheads, layout.headdim, layout.dstate});
 }
 
+SsdOperands SsmMixer::heads() const {
+  const Layout& layout = w_.layout;
+  SsdOperands heads;
+  heads.nheads = layout.nheads;
+  heads.headdim = layout.headdim;
+  heads.dstate = layout.dstate;
+  heads.x_heads = layout.x_heads;
+  heads.b_heads = layout.b_heads;
+  heads.c_heads = layout.c_heads;
+  heads.skip = w_.skip;
+  return heads;
+}
+
 SsdOperands SsmMixer::operands(Context& context, TensorView projected, TensorView convolved) const {
   const Layout& layout = w_.layout;
-  const std::int64_t x_width = layout.x_heads * layout.headdim;
-  const std::int64_t b_width = layout.b_heads * layout.dstate;
-  SsdOperands ops;
-  ops.nheads = layout.nheads;
-  ops.headdim = layout.headdim;
-  ops.dstate = layout.dstate;
-  ops.x_heads = layout.x_heads;
-  ops.b_heads = layout.b_heads;
-  ops.c_heads = layout.c_heads;
-  ops.x = convolved.columns(0, x_width);
-  ops.b = convolved.columns(x_width, b_width);
-  ops.c = convolved.columns(x_width + b_width, layout.c_heads * layout.dstate);
+  SsdOperands ops = with_convolved(heads(), convolved);
   ops.log_decay = context.scratch_tensor({projected.extent(0), layout.nheads});
   if (has_step_size()) ops.dt = context.scratch_tensor({projected.extent(0), layout.nheads});
-  ops.skip = w_.skip;
   decay(context, projected.columns(layout.decay_begin, layout.nheads), ops.dt, ops.log_decay);
   return ops;
 }
@@ -93,15 +94,22 @@ void SsmMixer::step(Context& context, TensorView u, MixerState& state, std::span
                     std::span<const std::int32_t> /*positions*/, TensorView out) const {
   ScratchScope scope(context);
   const auto& memory = static_cast<const SsmState&>(state);
+  const Layout& layout = w_.layout;
   const std::int64_t rows = u.extent(0);
   const TensorView projected = context.scratch_tensor({rows, w_.in_proj.out()});
+  const TensorView y = context.scratch_tensor({rows, layout.inner()});
   linear(context, u, w_.in_proj, projected);
-  const TensorView convolved = context.scratch_tensor({rows, w_.layout.conv_width()});
-  causal_conv_step(context, projected.columns(w_.layout.conv_begin, w_.layout.conv_width()), w_.conv_weight,
-                   w_.conv_bias, w_.conv_activation, memory.windows(), slots, convolved);
-  const TensorView y = context.scratch_tensor({rows, w_.layout.inner()});
-  ssd_step(context, operands(context, projected, convolved), memory.states(), slots, y);
-  gate(context, y, projected.columns(w_.layout.gate_begin, w_.layout.inner()));
+  SsmStep token;
+  token.heads = heads();
+  token.input = projected.columns(layout.conv_begin, layout.conv_width());
+  token.conv_weight = w_.conv_weight;
+  token.conv_bias = w_.conv_bias;
+  token.activation = w_.conv_activation;
+  token.decay = projected.columns(layout.decay_begin, layout.nheads);
+  const TensorView z = projected.columns(layout.gate_begin, layout.inner());
+  complete(token, z);
+  ssm_step(context, token, memory.windows(), memory.states(), slots, y);
+  if (token.gate.empty()) gate(context, y, z);
   linear(context, y, w_.out_proj, out);
 }
 
@@ -131,12 +139,22 @@ void DiscreteMamba2Mixer::decay(Context& context, TensorView raw, TensorView /*d
   discrete_log_decay(context, raw, log_decay);
 }
 
+void DiscreteMamba2Mixer::complete(SsmStep& step, TensorView z) const {
+  step.gate = z;
+  step.gate_bias = z_bias_;
+}
+
 void DiscreteMamba2Mixer::gate(Context& context, TensorView y, TensorView z) const {
   silu_gate(context, y, z, z_bias_);
 }
 
 void Mamba2Mixer::decay(Context& context, TensorView raw, TensorView dt, TensorView log_decay) const {
   stepped_log_decay(context, raw, extra_.dt_bias, extra_.a_log, dt, log_decay);
+}
+
+void Mamba2Mixer::complete(SsmStep& step, TensorView /*z*/) const {
+  step.dt_bias = extra_.dt_bias;
+  step.a_log = extra_.a_log;
 }
 
 void Mamba2Mixer::gate(Context& context, TensorView y, TensorView z) const {

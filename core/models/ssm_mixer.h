@@ -4,9 +4,8 @@
 #pragma once
 
 #include "core/models/mixer.h"
-#include "kernels/ops/causal_conv.h"
 #include "kernels/ops/matmul.h"
-#include "kernels/ops/ssd.h"
+#include "kernels/ops/ssm_step.h"
 
 namespace tandem {
 
@@ -50,12 +49,16 @@ class SsmMixer : public Mixer {
   /// columns.
   virtual void decay(Context& context, TensorView raw, TensorView dt, TensorView log_decay) const = 0;
   virtual bool has_step_size() const = 0;
+  /// Adds to one decode step what the kind's decays want, and its gate where that is nothing but silu(z +
+  /// bias).
+  virtual void complete(SsmStep& step, TensorView z) const = 0;
   /// y [R, H*P] becomes the input of the output projection, using the gate columns z.
   virtual void gate(Context& context, TensorView y, TensorView z) const = 0;
 
   const Weights& weights() const { return w_; }
 
  private:
+  SsdOperands heads() const;
   SsdOperands operands(Context& context, TensorView projected, TensorView convolved) const;
   SsdOperands scan(Context& context, TensorView u, MixerState* state, TensorView projected,
                    TensorView y) const;
@@ -73,6 +76,7 @@ class DiscreteMamba2Mixer final : public SsmMixer {
   MixerKind kind() const override { return MixerKind::DiscreteMamba2; }
   void decay(Context& context, TensorView raw, TensorView dt, TensorView log_decay) const override;
   bool has_step_size() const override { return false; }
+  void complete(SsmStep& step, TensorView z) const override;
   void gate(Context& context, TensorView y, TensorView z) const override;
 
  private:
@@ -96,6 +100,7 @@ class Mamba2Mixer final : public SsmMixer {
   MixerKind kind() const override { return extra_.kind; }
   void decay(Context& context, TensorView raw, TensorView dt, TensorView log_decay) const override;
   bool has_step_size() const override { return true; }
+  void complete(SsmStep& step, TensorView z) const override;
   void gate(Context& context, TensorView y, TensorView z) const override;
 
  private:

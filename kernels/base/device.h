@@ -19,6 +19,7 @@ struct SharedPrefix;
 struct SlotCaches;
 struct SsdOperands;
 struct SelectiveOperands;
+struct SsmStep;
 
 /// A call to a device failed: which one, why, and where.
 class DeviceError : public std::runtime_error {
@@ -91,8 +92,8 @@ class DeviceQueue {
                            TensorView window, TensorView y) = 0;
   virtual void causal_conv_step(TensorView x, TensorView weight, TensorView bias, ConvActivation activation,
                                 TensorView windows, std::span<const std::int32_t> slots, TensorView y) = 0;
-  virtual void ssd_step(const SsdOperands& operands, TensorView states, std::span<const std::int32_t> slots,
-                        TensorView y) = 0;
+  virtual void ssm_step(const SsmStep& step, TensorView windows, TensorView states,
+                        std::span<const std::int32_t> slots, TensorView y) = 0;
   virtual void ssd_scan(const SsdOperands& operands, TensorView state, std::int64_t chunk, TensorView y) = 0;
   virtual void ssd_matrix(const SsdOperands& operands, std::span<const std::int64_t> heads, TensorView decay,
                           TensorView content, TensorView m) = 0;
@@ -115,7 +116,7 @@ struct DeviceInfo {
 };
 
 /// Changes whenever the classes here do: a module built for another one is not used.
-inline constexpr int kDeviceInterface = 1;
+inline constexpr int kDeviceInterface = 2;
 
 /// Thread-safe. Lives as long as the program. Throws DeviceError.
 class Device {

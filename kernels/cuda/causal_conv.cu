@@ -1,43 +1,12 @@
 #include "kernels/cuda/causal_conv.h"
 
-#include "kernels/cuda/rowwise.cuh"
+#include "kernels/cuda/conv_filter.cuh"
 
 namespace tandem::cuda {
 namespace {
 
-constexpr int kTaps = 4;      // of the kernels that know their number
-constexpr int kMaxTaps = 16;  // of those that do not
-constexpr int kTokens = 16;   // of one thread, in a sequence
+constexpr int kTokens = 16;  // of one thread, in a sequence
 constexpr int kThreads = 128;
-
-/// Weights [C, W] and what follows the sum. kHeld: inputs held in registers, the number of taps unless
-/// kMaxTaps.
-template <int kHeld>
-struct Filter {
-  const float* weight;
-  const float* bias;  // or null
-  bool with_silu;
-  int taps;
-
-  __device__ int count() const { return kHeld == kMaxTaps ? taps : kHeld; }
-
-  /// The output of kWidth channels from their last inputs, oldest first.
-  template <int kWidth>
-  __device__ Floats<kWidth> apply(const Floats<kWidth> (&inputs)[kHeld], std::int64_t channel) const {
-    Floats<kWidth> sum = {};
-    if (bias != nullptr) sum = load<kWidth>(bias + channel);
-    TANDEM_UNROLL
-    for (int i = 0; i < kWidth; ++i) {
-      const float* own = weight + (channel + i) * count();
-      TANDEM_UNROLL
-      for (int k = 0; k < kHeld; ++k) {
-        if (k < count()) sum.at[i] += own[k] * inputs[k].at[i];
-      }
-      if (with_silu) sum.at[i] = silu(sum.at[i]);
-    }
-    return sum;
-  }
-};
 
 template <int kHeld>
 struct ConvStep {
@@ -113,17 +82,11 @@ void check_shapes(const TensorView& x, const TensorView& weight, const TensorVie
 }
 
 template <int kHeld>
-Filter<kHeld> filter(const TensorView& weight, const TensorView& bias, ConvActivation activation) {
-  return {weight.f32(), bias.empty() ? nullptr : bias.f32(), activation == ConvActivation::Silu,
-          static_cast<int>(weight.extent(1))};
-}
-
-template <int kHeld>
 void launch_step(Stream& stream, TensorView x, TensorView weight, TensorView bias, ConvActivation activation,
                  TensorView windows, std::span<const std::int32_t> slots, TensorView y) {
   const bool wide = vectorizable(x, windows, y) && (bias.empty() || vectorizable(bias));
   launch_rowwise(stream, x.extent(0), x.extent(1), wide,
-                 ConvStep<kHeld>{filter<kHeld>(weight, bias, activation), matrix(x), matrix(windows),
+                 ConvStep<kHeld>{make_filter<kHeld>(weight, bias, activation), matrix(x), matrix(windows),
                                  slots.data(), x.extent(1), matrix(y)});
 }
 
@@ -141,10 +104,10 @@ void causal_conv(Stream& stream, TensorView x, TensorView weight, TensorView bia
   const Matrix<float> before = matrix_or_null(window);
   if (kept + 1 == kTaps) {
     launch(stream, causal_conv_kernel<kTaps>, grid, Block{kThreads}, 0,
-           filter<kTaps>(weight, bias, activation), matrix(x), before, matrix(y), tokens, channels);
+           make_filter<kTaps>(weight, bias, activation), matrix(x), before, matrix(y), tokens, channels);
   } else {
     launch(stream, causal_conv_kernel<kMaxTaps>, grid, Block{kThreads}, 0,
-           filter<kMaxTaps>(weight, bias, activation), matrix(x), before, matrix(y), tokens, channels);
+           make_filter<kMaxTaps>(weight, bias, activation), matrix(x), before, matrix(y), tokens, channels);
   }
   launch(stream, window_kernel, over_channels, Block{kThreads}, 0, matrix(x), before, tokens, kept, channels);
 }

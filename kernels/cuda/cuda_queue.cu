@@ -13,6 +13,7 @@
 #include "kernels/cuda/sampling.h"
 #include "kernels/cuda/selective_scan.h"
 #include "kernels/cuda/ssd.h"
+#include "kernels/cuda/ssm_step.h"
 
 namespace tandem::cuda {
 
@@ -156,9 +157,9 @@ void CudaQueue::causal_conv_step(TensorView x, TensorView weight, TensorView bia
                                  TensorView windows, std::span<const std::int32_t> slots, TensorView y) {
   give([=, this] { cuda::causal_conv_step(stream(), x, weight, bias, activation, windows, slots, y); });
 }
-void CudaQueue::ssd_step(const SsdOperands& operands, TensorView states, std::span<const std::int32_t> slots,
-                         TensorView y) {
-  give([=, this] { cuda::ssd_step(stream(), operands, states, slots, y); });
+void CudaQueue::ssm_step(const SsmStep& step, TensorView windows, TensorView states,
+                         std::span<const std::int32_t> slots, TensorView y) {
+  give([=, this] { cuda::ssm_step(stream(), step, windows, states, slots, y); });
 }
 /// In chunks of its own.
 void CudaQueue::ssd_scan(const SsdOperands& operands, TensorView state, std::int64_t /*chunk*/,

@@ -60,8 +60,8 @@ class CudaQueue final : public QueueBase {
                    TensorView window, TensorView y) override;
   void causal_conv_step(TensorView x, TensorView weight, TensorView bias, ConvActivation activation,
                         TensorView windows, std::span<const std::int32_t> slots, TensorView y) override;
-  void ssd_step(const SsdOperands& operands, TensorView states, std::span<const std::int32_t> slots,
-                TensorView y) override;
+  void ssm_step(const SsmStep& step, TensorView windows, TensorView states,
+                std::span<const std::int32_t> slots, TensorView y) override;
   void ssd_scan(const SsdOperands& operands, TensorView state, std::int64_t chunk, TensorView y) override;
   void ssd_matrix(const SsdOperands& operands, std::span<const std::int64_t> heads, TensorView decay,
                   TensorView content, TensorView m) override;

@@ -7,6 +7,7 @@
 namespace tandem::cuda {
 namespace {
 
+constexpr int kThreads = 128;
 constexpr int kTokens = 8;  // whose operands are loaded together, so that one wait serves all
 
 /// What one token brings to a thread.
@@ -41,11 +42,11 @@ struct ChannelPart {
 };
 
 template <int kWidth, int kPieces>
-__global__ void __launch_bounds__(kStateThreads)
+__global__ void __launch_bounds__(kThreads)
     selective_scan_kernel(SelectiveChannels o, int tokens, Matrix<float> states, Matrix<float> y, int lanes) {
   constexpr int kTogether = kPieces == 1 ? kTokens : 1;
   const int thread = static_cast<int>(threadIdx.x);
-  const int channel = static_cast<int>(blockIdx.x) * (kStateThreads / lanes) + thread / lanes;
+  const int channel = static_cast<int>(blockIdx.x) * (kThreads / lanes) + thread / lanes;
   const bool present = channel < o.channels;
   const int first = thread % lanes * kWidth;
   const auto at = [&](int k) { return first + k * lanes * kWidth; };
@@ -96,8 +97,8 @@ void selective_scan(Stream& stream, const SelectiveOperands& o, TensorView state
   const auto kernel = !wide                         ? selective_scan_kernel<1, kMaxState / kWarp>
                       : o.dstate <= lanes * kVector ? selective_scan_kernel<kVector, 1>
                                                     : selective_scan_kernel<kVector, 2>;
-  launch(stream, kernel, Grid{ceil_div(o.channels, std::int64_t{kStateThreads / lanes})},
-         Block{kStateThreads}, 0, selective_channels(o), o.x.extent(0), matrix(state), matrix(y), lanes);
+  launch(stream, kernel, Grid{ceil_div(o.channels, std::int64_t{kThreads / lanes})}, Block{kThreads}, 0,
+         selective_channels(o), o.x.extent(0), matrix(state), matrix(y), lanes);
 }
 
 }  // namespace tandem::cuda

@@ -6,12 +6,15 @@
 namespace tandem::cuda {
 namespace {
 
+constexpr int kThreads = 128;
+using Part = StatePart<kThreads>;
+
 template <int kWidth>
-__global__ void __launch_bounds__(kStateThreads)
+__global__ void __launch_bounds__(kThreads)
     selective_step_kernel(SelectiveChannels o, Matrix<float> states, const std::int32_t* slots,
                           Matrix<float> y, int lanes) {
   const std::int64_t token = blockIdx.x;
-  const StatePart part(lanes);
+  const Part part(lanes, static_cast<int>(blockIdx.y));
   float* state = states.at(slots[token], 0);
   float input[kStateRows];
   float delta[kStateRows];
@@ -64,8 +67,8 @@ void selective_step(Stream& stream, const SelectiveOperands& o, TensorView state
   const bool wide = vectorizable(o.a, o.b, o.c, states) && o.dstate % kVector == 0;
   const int lanes = state_lanes(o.dstate, wide ? kVector : 1);
   launch(stream, wide ? selective_step_kernel<kVector> : selective_step_kernel<1>,
-         Grid{rows, state_blocks(o.channels, lanes)}, Block{kStateThreads}, 0, selective_channels(o),
-         matrix(states), slots.data(), matrix(y), lanes);
+         Grid{rows, ceil_div(o.channels, std::int64_t{Part::rows_of_block(lanes)})}, Block{kThreads}, 0,
+         selective_channels(o), matrix(states), slots.data(), matrix(y), lanes);
 }
 
 }  // namespace tandem::cuda

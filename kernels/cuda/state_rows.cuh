@@ -11,7 +11,6 @@
 
 namespace tandem::cuda {
 
-inline constexpr int kStateThreads = 128;
 inline constexpr int kStateRows = 4;
 
 /// Lanes that share a row of `dstate` numbers, read `width` at a time: a power of two.
@@ -19,24 +18,25 @@ inline int state_lanes(std::int64_t dstate, int width) {
   const auto wanted = std::bit_ceil(static_cast<unsigned>(ceil_div(dstate, std::int64_t{width})));
   return static_cast<int>(std::min(wanted, static_cast<unsigned>(kWarp)));
 }
-/// Blocks that `rows` rows take.
-inline std::int64_t state_blocks(std::int64_t rows, int lanes) {
-  return ceil_div(rows, std::int64_t{kStateThreads / lanes * kStateRows});
-}
 
-/// A thread's part: row(i) for i < kStateRows, and where in a row it begins.
+/// A thread's part of the rows that a block of kThreads holds at a time: row(i) for i < kStateRows, in which
+/// the thread is number `lane` of `lanes`.
+template <int kThreads>
 struct StatePart {
-  int lanes;
-  int lane;
-  int first;
+  int lanes, lane;
+  int begin;  // the block's first row
 
-  __device__ explicit StatePart(int lanes_of_row)
+  __device__ StatePart(int lanes_of_row, int block)
       : lanes(lanes_of_row),
         lane(static_cast<int>(threadIdx.x) % lanes),
-        first(static_cast<int>(blockIdx.y) * (kStateThreads / lanes * kStateRows) +
-              static_cast<int>(threadIdx.x) / lanes) {}
+        begin(block * rows_of_block(lanes_of_row)) {}
+  __host__ __device__ static constexpr int rows_of_block(int lanes_of_row) {
+    return kThreads / lanes_of_row * kStateRows;
+  }
   /// Neighbouring threads have neighbouring rows, so that a warp reads one stretch of memory.
-  __device__ int row(int i) const { return first + i * (kStateThreads / lanes); }
+  __device__ int row(int i) const {
+    return begin + static_cast<int>(threadIdx.x) / lanes + i * (kThreads / lanes);
+  }
 };
 
 }  // namespace tandem::cuda

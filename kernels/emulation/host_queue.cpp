@@ -16,6 +16,7 @@
 #include "kernels/ops/sampling.h"
 #include "kernels/ops/selective_scan.h"
 #include "kernels/ops/ssd.h"
+#include "kernels/ops/ssm_step.h"
 
 namespace tandem::emulation {
 
@@ -130,9 +131,9 @@ void HostQueue::causal_conv_step(TensorView x, TensorView weight, TensorView bia
                                  TensorView windows, std::span<const std::int32_t> slots, TensorView y) {
   give([=, this] { tandem::causal_conv_step(context_, x, weight, bias, activation, windows, slots, y); });
 }
-void HostQueue::ssd_step(const SsdOperands& operands, TensorView states, std::span<const std::int32_t> slots,
-                         TensorView y) {
-  give([=, this] { tandem::ssd_step(context_, operands, states, slots, y); });
+void HostQueue::ssm_step(const SsmStep& step, TensorView windows, TensorView states,
+                         std::span<const std::int32_t> slots, TensorView y) {
+  give([=, this] { tandem::ssm_step(context_, step, windows, states, slots, y); });
 }
 void HostQueue::ssd_scan(const SsdOperands& operands, TensorView state, std::int64_t chunk, TensorView y) {
   give([=, this] { tandem::ssd_scan(context_, operands, state, chunk, y); });

@@ -147,7 +147,6 @@ void ssd_step(Context& context, const SsdOperands& o, TensorView states, std::sp
                    y.shape() == Shape({rows, o.nheads * o.headdim}),
                "ssd_step: " + std::to_string(slots.size()) + " slots of states " + states.shape().str() +
                    ", y " + y.shape().str());
-  if (DeviceQueue* queue = context.queue()) return queue->ssd_step(o, states, slots, y);
   parallel_over(context, rows * o.nheads, 0.2 * static_cast<double>(head_state),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {

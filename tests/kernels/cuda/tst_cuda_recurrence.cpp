@@ -5,6 +5,7 @@
 #include "kernels/cuda/selective_scan.h"
 #include "kernels/cuda/ssd.h"
 #include "kernels/cuda/ssd_backward.h"
+#include "kernels/cuda/ssm_step.h"
 #include "kernels/ops/activation.h"
 #include "tests/kernels/cuda/device_test.h"
 
@@ -209,39 +210,82 @@ class TestCudaRecurrence : public QObject {
     QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kStep), QString());
   }
 
-  void ssd_step_data() {
+  void ssm_step_data() {
     QTest::addColumn<int>("nheads");
     QTest::addColumn<int>("headdim");
     QTest::addColumn<int>("dstate");
     QTest::addColumn<int>("shared");
+    QTest::addColumn<int>("taps");
     QTest::addColumn<int>("padding");
-    QTest::newRow("Llamba") << 2 << 64 << 64 << 1 << 0;
-    QTest::newRow("Mamba-2") << 2 << 64 << 128 << 2 << 4;
-    QTest::newRow("large state") << 1 << 8 << 256 << 1 << 0;
-    QTest::newRow("small") << 4 << 8 << 16 << 2 << 4;
-    QTest::newRow("odd") << 3 << 5 << 7 << 3 << 1;
-    QTest::newRow("odd and long") << 1 << 33 << 70 << 1 << 0;
-    QTest::newRow("rows not aligned") << 2 << 16 << 16 << 1 << 3;
+    QTest::newRow("Llamba") << 2 << 64 << 64 << 1 << 4 << 0;
+    QTest::newRow("Mamba-2") << 2 << 64 << 128 << 2 << 4 << 4;
+    QTest::newRow("large state") << 1 << 8 << 256 << 1 << 4 << 0;
+    QTest::newRow("small") << 4 << 8 << 16 << 2 << 4 << 4;
+    QTest::newRow("odd") << 3 << 5 << 7 << 3 << 3 << 1;
+    QTest::newRow("odd and long") << 1 << 133 << 70 << 1 << 5 << 0;
+    QTest::newRow("one tap") << 2 << 16 << 16 << 1 << 1 << 3;
   }
-  void ssd_step() {
+  void ssm_step() {
     QFETCH(int, nheads);
     QFETCH(int, headdim);
     QFETCH(int, dstate);
     QFETCH(int, shared);
+    QFETCH(int, taps);
     QFETCH(int, padding);
-    SsdProblem problem(3, nheads, headdim, dstate, shared, padding);
-    Array states = Array::random(Shape{kSlots, nheads * headdim * dstate}, 7);
-    Array moved = states;
-    Array y(Shape{3, nheads * headdim});
-    Context context;
-    tandem::ssd_step(context, problem.host(), moved, kSlotIds, y);
-    const auto run = [&](TestDevice& device) {
-      const TensorView out = device.empty(y.view().shape());
-      const TensorView end = device.put(states);
-      cuda::ssd_step(device.stream(), problem.on(device), end, device.put_ids(kSlotIds), out);
-      return joined(device, out, end);
-    };
-    QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kStep), QString());
+    const int inner = nheads * headdim;
+    const int columns = (inner + nheads * dstate) / shared + nheads * dstate;
+    Array input = Array::padded(3, columns, padding, 1);
+    Array weight = Array::random(Shape{columns, taps}, 2);
+    Array bias = Array::random(Shape{columns}, 3);
+    Array decay = Array::padded(3, nheads, 2, 4);
+    Array dt_bias = Array::random(Shape{nheads}, 5);
+    Array a_log = Array::random(Shape{nheads}, 6);
+    Array skip = Array::random(Shape{nheads}, 7);
+    Array z = Array::padded(3, inner, padding, 8);
+    Array z_bias = Array::random(Shape{inner}, 9);
+    Array windows = Array::random(Shape{kSlots, (taps - 1) * columns}, 10);
+    Array states = Array::random(Shape{kSlots, inner * dstate}, 11);
+    for (const bool with_gate : {false, true}) {  // as Llamba; without, as Mamba-2
+      const auto operands = [&](const auto& put) {
+        SsmStep step;
+        step.heads = {nheads, headdim, dstate, nheads / shared, nheads / shared, nheads, {}, {},
+                      {},     {},      {},     put(skip)};
+        step.input = put(input);
+        step.conv_weight = put(weight);
+        step.decay = put(decay);
+        if (with_gate) {
+          step.gate = put(z);
+          step.gate_bias = put(z_bias);
+        } else {
+          step.conv_bias = put(bias);
+          step.activation = ConvActivation::Silu;
+          step.dt_bias = put(dt_bias);
+          step.a_log = put(a_log);
+        }
+        return step;
+      };
+      Array windows_after = windows;
+      Array states_after = states;
+      Array y(Shape{3, inner});
+      Context context;
+      tandem::ssm_step(context, operands([](Array& array) { return array.view(); }), windows_after,
+                       states_after, kSlotIds, y);
+      const auto run = [&](TestDevice& device) {
+        const TensorView out = device.empty(y.view().shape());
+        const TensorView kept = device.put(windows);
+        const TensorView end = device.put(states);
+        cuda::ssm_step(device.stream(), operands([&](Array& array) { return device.put(array); }), kept, end,
+                       device.put_ids(kSlotIds), out);
+        std::vector<float> all = joined(device, out, kept);
+        const std::vector<float> rest = device.get(end);
+        all.insert(all.end(), rest.begin(), rest.end());
+        return all;
+      };
+      std::vector<double> want = joined(y.view(), windows_after.view());
+      const std::vector<double> rest = reference(states_after.view());
+      want.insert(want.end(), rest.begin(), rest.end());
+      QCOMPARE(device_difference(run, want, kStep), QString());
+    }
   }
 
   void ssd_scan_data() {
