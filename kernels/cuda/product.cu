@@ -1,5 +1,7 @@
 #include "kernels/cuda/product.h"
 
+#include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <tuple>
@@ -48,8 +50,17 @@ Layout layout(cudaDataType type, std::int64_t rows, std::int64_t columns, std::i
   return Layout(made);
 }
 
-/// What a product depends on: rows, in, out, strides of x and y, type, accumulate.
-using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, DType, bool>;
+/// What a product depends on: rows, in, out, strides of x and y, type, accumulate, and the bytes to which all
+/// operands are aligned.
+using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, DType, bool,
+                       std::uint32_t>;
+
+/// The largest power of two up to the 256 that cuBLASLt takes for granted.
+std::uint32_t alignment(std::initializer_list<const void*> operands) {
+  std::uintptr_t bits = 256;
+  for (const void* operand : operands) bits |= reinterpret_cast<std::uintptr_t>(operand);
+  return static_cast<std::uint32_t>(bits & -bits);
+}
 
 /// cuBLASLt counts by columns: it is asked for y^T [out, rows] = (W^T)^T x^T.
 struct Plan {
@@ -58,7 +69,7 @@ struct Plan {
   cublasLtMatmulAlgo_t algorithm;
 
   Plan(cublasLtHandle_t handle, const Key& key) {
-    const auto [rows, in, out, x_stride, y_stride, dtype, accumulate] = key;
+    const auto [rows, in, out, x_stride, y_stride, dtype, accumulate, aligned] = key;
     const cudaDataType type = dtype == DType::BF16 ? CUDA_R_16BF : CUDA_R_32F;
     cublasLtMatmulDesc_t made = nullptr;
     CUBLAS_CHECK(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F));
@@ -75,6 +86,11 @@ struct Plan {
     const std::size_t bytes = kWorkspaceBytes;
     CUBLAS_CHECK(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
                                                       &bytes, sizeof bytes));
+    for (const auto operand :
+         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+          CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
+      CUBLAS_CHECK(cublasLtMatmulPreferenceSetAttribute(preference, operand, &aligned, sizeof aligned));
+    }
     cublasLtMatmulHeuristicResult_t result;
     int found = 0;
     CUBLAS_CHECK(cublasLtMatmulAlgoGetHeuristic(handle, made, weight.get(), x.get(), y.get(), y.get(),
@@ -125,7 +141,10 @@ void Product::run(Stream& stream, TensorView x, TensorView weight, TensorView y,
     input = narrowed;
     x_stride = in;
   }
-  const Key key = {x.extent(0), in, y.extent(1), x_stride, y.stride(0), weight.dtype(), accumulate};
+  const Key key = {x.extent(0), in,
+                   y.extent(1), x_stride,
+                   y.stride(0), weight.dtype(),
+                   accumulate,  alignment({weight.data(), input, y.data()})};
   auto plan = state_->plans.find(key);
   if (plan == state_->plans.end())
     plan = state_->plans
