@@ -1,13 +1,24 @@
 #include "ui/widgets/status_strip.h"
 
 #include <QHBoxLayout>
+#include <QtConcurrentRun>
 
 #include "core/base/provenance.h"
+#include "core/devices/devices.h"
 #include "ui/format.h"
 #include "ui/theme.h"
 
 namespace tandem::ui {
 namespace {
+
+/// The devices of this machine, and why there is no GPU among them.
+QString deviceLines(const tandem::DeviceList& list) {
+  QStringList lines;
+  for (const tandem::DeviceEntry& entry : list.present)
+    lines << QString::fromStdString(entry.id + ": " + entry.name);
+  if (!list.no_cuda.empty()) lines << StatusStrip::tr("No GPU: %1").arg(QString::fromStdString(list.no_cuda));
+  return lines.join(QLatin1Char('\n'));
+}
 
 constexpr int kClockMs = 250;
 
@@ -68,6 +79,10 @@ StatusStrip::StatusStrip(Workspace& workspace, QWidget* parent)
     m_loading->setText(what.isEmpty() ? what : tr("%1, %2 %").arg(what).arg(percent));
   });
   connect(&Theme::instance(), &Theme::changed, this, &StatusStrip::refresh);
+  // Looking for them may start a driver, which takes its time.
+  QtConcurrent::run([] { return deviceLines(tandem::devices()); }).then(this, [this](const QString& lines) {
+    m_device->setToolTip(lines);
+  });
   refresh();
 }
 

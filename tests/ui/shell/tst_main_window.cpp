@@ -3,6 +3,7 @@
 #include <QAbstractItemModelTester>
 #include <QAbstractSpinBox>
 #include <QComboBox>
+#include <QLabel>
 #include <QLineEdit>
 #include <QListView>
 #include <QMenu>
@@ -80,6 +81,16 @@ class TestMainWindow : public QObject {
                                              .arg(QLatin1String(widget->metaObject()->className()),
                                                   widget->parent()->objectName())));
     }
+  }
+
+  void theStatusBarTellsTheDevices() {
+    const auto told = [this] {
+      for (const QLabel* label : m_window->findChildren<QLabel*>())
+        if (label->toolTip().startsWith(QStringLiteral("cpu: "))) return label->toolTip();
+      return QString();
+    };
+    QTRY_VERIFY(!told().isEmpty());
+    QVERIFY(told().contains(QStringLiteral("No GPU: ")) || told().contains(QStringLiteral("cuda:0: ")));
   }
 
   void buttonsFollowTheState() {
