@@ -21,10 +21,10 @@ AdamW::AdamW(ParameterSet& parameters, const AdamWSettings& settings)
 }
 
 double AdamW::update(Context& context, double learning_rate) {
-  double square = 0;
+  std::vector<TensorView> gradients;
   for (const Parameter& parameter : parameters_.all())
-    if (parameter.trainable) square += sum_of_squares(context, parameter.gradient);
-  const double norm = std::sqrt(square);
+    if (parameter.trainable) gradients.emplace_back(parameter.gradient);
+  const double norm = std::sqrt(sum_of_squares(context, gradients));
   if (!std::isfinite(norm)) return norm;
 
   ++updates_;

@@ -1,6 +1,6 @@
 // A device that computes beside the CPU: its memory, and a queue of work with one function for each op that
-// inference needs. The ops in kernels/ops call it when their Context is bound to one; what implements it is
-// found at run time (core/devices).
+// models and their training need. The ops in kernels/ops call it when their Context is bound to one; what
+// implements it is found at run time (core/devices).
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,12 @@
 namespace tandem {
 
 enum class ConvActivation;
+enum class KlDirection;
+struct AdamWRule;
 struct SamplingRule;
 struct SharedPrefix;
 struct SlotCaches;
+struct SsdGradients;
 struct SsdOperands;
 struct SelectiveOperands;
 struct SsmStep;
@@ -106,6 +109,54 @@ class DeviceQueue {
   virtual void sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule,
                       std::span<const float> uniforms, std::span<std::int32_t> tokens,
                       std::span<float> logprobs) = 0;
+
+  virtual void linear_backward(TensorView x, TensorView weight, TensorView d_y, TensorView d_x,
+                               TensorView d_weight) = 0;
+  virtual void embedding_backward(std::span<const std::int32_t> ids, TensorView d_x, TensorView d_table) = 0;
+  virtual void rms_norm_backward(TensorView x, TensorView weight, float eps, TensorView d_y, TensorView d_x,
+                                 TensorView d_weight) = 0;
+  virtual void gated_group_norm_backward(TensorView y, TensorView z, TensorView weight, std::int64_t group,
+                                         float eps, TensorView d_out, TensorView d_y, TensorView d_z,
+                                         TensorView d_weight) = 0;
+  virtual void swiglu_backward(TensorView gate, TensorView up, TensorView d_out, TensorView d_gate,
+                               TensorView d_up) = 0;
+  virtual void silu_gate_backward(TensorView y, TensorView z, TensorView bias, TensorView d_out,
+                                  TensorView d_y, TensorView d_z, TensorView d_bias) = 0;
+  virtual void discrete_log_decay_backward(TensorView a_log, TensorView d_log_decay, TensorView d_a_log) = 0;
+  virtual void stepped_log_decay_backward(TensorView dt_raw, TensorView dt_bias, TensorView a_log,
+                                          TensorView d_dt, TensorView d_log_decay, TensorView d_dt_raw,
+                                          TensorView d_dt_bias, TensorView d_a_log) = 0;
+  virtual void rope_backward(TensorView d_x, std::int64_t heads, std::span<const std::int32_t> positions,
+                             std::span<const float> frequencies) = 0;
+  virtual void causal_attention_backward(TensorView q, TensorView k, TensorView v, TensorView d_out,
+                                         std::int64_t nheads, std::int64_t nheads_kv, float scale,
+                                         TensorView d_q, TensorView d_k, TensorView d_v) = 0;
+  virtual void causal_conv_backward(TensorView x, TensorView weight, TensorView bias,
+                                    ConvActivation activation, TensorView d_y, TensorView d_x,
+                                    TensorView d_weight, TensorView d_bias) = 0;
+  virtual void ssd_scan_backward(const SsdOperands& operands, TensorView initial_state, std::int64_t chunk,
+                                 TensorView d_y, TensorView d_state, const SsdGradients& gradients) = 0;
+  virtual void ssd_matrix_backward(const SsdOperands& operands, TensorView d_m,
+                                   const SsdGradients& gradients) = 0;
+  virtual void add_diagonals(TensorView values, TensorView m) = 0;
+
+  /// losses, a number for each row or matrix, add up to the loss.
+  virtual void cross_entropy_loss(TensorView logits, std::span<const std::int32_t> targets,
+                                  std::span<const float> weights, TensorView d_logits, TensorView losses) = 0;
+  virtual void binary_cross_entropy_loss(TensorView scores, std::span<const std::int32_t> targets,
+                                         std::span<const float> weights, TensorView d_scores,
+                                         TensorView losses) = 0;
+  virtual void kl_loss(TensorView student, TensorView teacher, KlDirection direction,
+                       std::span<const float> weights, TensorView d_student, TensorView losses) = 0;
+  virtual void frobenius_loss(TensorView m, TensorView target, float weight, TensorView d_m,
+                              TensorView losses) = 0;
+  virtual void l2_loss(TensorView y, TensorView target, std::span<const float> weights, TensorView d_y,
+                       TensorView losses) = 0;
+  virtual void row_norms(TensorView rows, TensorView norms) = 0;
+  virtual void adamw(TensorView gradient, const AdamWRule& rule, TensorView value, TensorView m,
+                     TensorView v) = 0;
+  /// sums [squares_count()] add up to that of x's squares.
+  virtual void sums_of_squares(TensorView x, TensorView sums) = 0;
 };
 
 struct DeviceInfo {
@@ -116,7 +167,7 @@ struct DeviceInfo {
 };
 
 /// Changes whenever the classes here do: a module built for another one is not used.
-inline constexpr int kDeviceInterface = 2;
+inline constexpr int kDeviceInterface = 3;
 
 /// Thread-safe. Lives as long as the program. Throws DeviceError.
 class Device {

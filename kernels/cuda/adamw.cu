@@ -7,8 +7,7 @@ namespace tandem::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr std::int64_t kSpan = 4096;  // elements of one sum
-constexpr std::int64_t kRow = 4096;   // elements are treated as a matrix, whose last row is cut
+constexpr std::int64_t kRow = 4096;  // elements are treated as a matrix, whose last row is cut
 
 struct Update {
   AdamWRule rule;
@@ -38,10 +37,10 @@ struct Update {
   }
 };
 
-/// Block: kSpan elements.
+/// Block: kSquaresSpan elements.
 __global__ void __launch_bounds__(kThreads) squares_kernel(const float* x, std::int64_t count, float* sums) {
-  const std::int64_t begin = std::int64_t{blockIdx.x} * kSpan;
-  const std::int64_t end = min(begin + kSpan, count);
+  const std::int64_t begin = std::int64_t{blockIdx.x} * kSquaresSpan;
+  const std::int64_t end = min(begin + kSquaresSpan, count);
   float sum = 0.0F;
   for (std::int64_t i = begin + threadIdx.x; i < end; i += kThreads) sum += x[i] * x[i];
   sum = block_sum<kThreads>(sum);
@@ -61,10 +60,6 @@ void adamw(Stream& stream, TensorView gradient, const AdamWRule& rule, TensorVie
   }
   launch_rowwise(stream, ceil_div(count, kRow), std::min(count, kRow), wide,
                  Update{rule, gradient.f32(), value.f32(), m.f32(), v.f32(), count});
-}
-
-std::int64_t squares_count(std::int64_t elements) {
-  return ceil_div(elements, kSpan);
 }
 
 void sums_of_squares(Stream& stream, TensorView x, TensorView sums) {

@@ -12,11 +12,8 @@ namespace tandem::cuda {
 void adamw(Stream& stream, TensorView gradient, const AdamWRule& rule, TensorView value, TensorView m,
            TensorView v);
 
-/// Numbers that sums_of_squares() gives for so many elements.
-std::int64_t squares_count(std::int64_t elements);
-
-/// sums [squares_count]: those of the squares of every 4096 elements of a contiguous tensor. Launch: a block
-/// of 256 threads each. Moves every element once.
+/// sums [squares_count()]: those of the squares of every kSquaresSpan elements of a contiguous tensor.
+/// Launch: a block of 256 threads each. Moves every element once.
 void sums_of_squares(Stream& stream, TensorView x, TensorView sums);
 
 }  // namespace tandem::cuda

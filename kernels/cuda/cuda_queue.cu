@@ -4,15 +4,23 @@
 #include <vector>
 
 #include "kernels/cuda/activation.h"
+#include "kernels/cuda/activation_backward.h"
+#include "kernels/cuda/adamw.h"
 #include "kernels/cuda/attention.h"
+#include "kernels/cuda/attention_backward.h"
 #include "kernels/cuda/causal_conv.h"
+#include "kernels/cuda/causal_conv_backward.h"
 #include "kernels/cuda/copy.h"
+#include "kernels/cuda/embedding_backward.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/loss.h"
 #include "kernels/cuda/norm.h"
+#include "kernels/cuda/norm_backward.h"
 #include "kernels/cuda/rope.h"
 #include "kernels/cuda/sampling.h"
 #include "kernels/cuda/selective_scan.h"
 #include "kernels/cuda/ssd.h"
+#include "kernels/cuda/ssd_backward.h"
 #include "kernels/cuda/ssm_step.h"
 
 namespace tandem::cuda {
@@ -82,6 +90,12 @@ void CudaQueue::repeat(const DeviceRecording& recording) {
 
 void CudaQueue::linear(TensorView x, TensorView weight, TensorView y, bool accumulate) {
   product_.run(stream(), x, weight, y, accumulate, scratch(Product::scratch(x, weight)));
+}
+
+void CudaQueue::linear_backward(TensorView x, TensorView weight, TensorView d_y, TensorView d_x,
+                                TensorView d_weight) {
+  if (!d_x.empty()) product_.multiply(stream(), {d_y, false}, {weight, false}, d_x, false);
+  if (!d_weight.empty()) product_.multiply(stream(), {d_y, true}, {x, false}, d_weight, true);
 }
 #endif
 
@@ -190,6 +204,115 @@ void CudaQueue::sample(TensorView logits, std::int64_t vocab, const SamplingRule
                        std::span<const float> uniforms, std::span<std::int32_t> tokens,
                        std::span<float> logprobs) {
   give([=, this] { cuda::sample(stream(), logits, vocab, rule, uniforms, tokens, logprobs); });
+}
+
+void CudaQueue::embedding_backward(std::span<const std::int32_t> ids, TensorView d_x, TensorView d_table) {
+  give([=, this] { cuda::embedding_backward(stream(), ids, d_x, d_table); });
+}
+void CudaQueue::rms_norm_backward(TensorView x, TensorView weight, float eps, TensorView d_y, TensorView d_x,
+                                  TensorView d_weight) {
+  const TensorView memory = scratch(rms_norm_backward_scratch(x));
+  give([=, this] { cuda::rms_norm_backward(stream(), x, weight, eps, d_y, d_x, d_weight, memory); });
+}
+void CudaQueue::gated_group_norm_backward(TensorView y, TensorView z, TensorView weight, std::int64_t group,
+                                          float eps, TensorView d_out, TensorView d_y, TensorView d_z,
+                                          TensorView d_weight) {
+  const TensorView memory = scratch(gated_group_norm_backward_scratch(y, group));
+  give([=, this] {
+    cuda::gated_group_norm_backward(stream(), y, z, weight, group, eps, d_out, d_y, d_z, d_weight, memory);
+  });
+}
+void CudaQueue::swiglu_backward(TensorView gate, TensorView up, TensorView d_out, TensorView d_gate,
+                                TensorView d_up) {
+  give([=, this] { cuda::swiglu_backward(stream(), gate, up, d_out, d_gate, d_up); });
+}
+void CudaQueue::silu_gate_backward(TensorView y, TensorView z, TensorView bias, TensorView d_out,
+                                   TensorView d_y, TensorView d_z, TensorView d_bias) {
+  const TensorView memory = scratch(silu_gate_backward_scratch(y));
+  give([=, this] { cuda::silu_gate_backward(stream(), y, z, bias, d_out, d_y, d_z, d_bias, memory); });
+}
+void CudaQueue::discrete_log_decay_backward(TensorView a_log, TensorView d_log_decay, TensorView d_a_log) {
+  give([=, this] { cuda::discrete_log_decay_backward(stream(), a_log, d_log_decay, d_a_log); });
+}
+void CudaQueue::stepped_log_decay_backward(TensorView dt_raw, TensorView dt_bias, TensorView a_log,
+                                           TensorView d_dt, TensorView d_log_decay, TensorView d_dt_raw,
+                                           TensorView d_dt_bias, TensorView d_a_log) {
+  const TensorView memory = scratch(stepped_log_decay_backward_scratch(dt_raw));
+  give([=, this] {
+    cuda::stepped_log_decay_backward(stream(), dt_raw, dt_bias, a_log, d_dt, d_log_decay, d_dt_raw, d_dt_bias,
+                                     d_a_log, memory);
+  });
+}
+void CudaQueue::rope_backward(TensorView d_x, std::int64_t heads, std::span<const std::int32_t> positions,
+                              std::span<const float> frequencies) {
+  give([=, this] { cuda::rope_backward(stream(), d_x, heads, positions, frequencies); });
+}
+void CudaQueue::causal_attention_backward(TensorView q, TensorView k, TensorView v, TensorView d_out,
+                                          std::int64_t nheads, std::int64_t nheads_kv, float scale,
+                                          TensorView d_q, TensorView d_k, TensorView d_v) {
+  const TensorView memory = scratch(causal_attention_backward_scratch(q, nheads));
+  give([=, this] {
+    cuda::causal_attention_backward(stream(), q, k, v, d_out, nheads, nheads_kv, scale, d_q, d_k, d_v,
+                                    memory);
+  });
+}
+void CudaQueue::causal_conv_backward(TensorView x, TensorView weight, TensorView bias,
+                                     ConvActivation activation, TensorView d_y, TensorView d_x,
+                                     TensorView d_weight, TensorView d_bias) {
+  const TensorView memory = scratch(causal_conv_backward_scratch(x, weight));
+  give([=, this] {
+    cuda::causal_conv_backward(stream(), x, weight, bias, activation, d_y, d_x, d_weight, d_bias, memory);
+  });
+}
+void CudaQueue::ssd_scan_backward(const SsdOperands& operands, TensorView initial_state,
+                                  std::int64_t /*chunk*/, TensorView d_y, TensorView d_state,
+                                  const SsdGradients& gradients) {
+  const TensorView memory = scratch(ssd_scan_backward_scratch(operands));
+  give([=, this] {
+    cuda::ssd_scan_backward(stream(), operands, initial_state, d_y, d_state, gradients, memory);
+  });
+}
+void CudaQueue::ssd_matrix_backward(const SsdOperands& operands, TensorView d_m,
+                                    const SsdGradients& gradients) {
+  const TensorView memory = scratch(ssd_matrix_backward_scratch(operands));
+  give([=, this] { cuda::ssd_matrix_backward(stream(), operands, d_m, gradients, memory); });
+}
+void CudaQueue::add_diagonals(TensorView values, TensorView m) {
+  give([=, this] { cuda::add_diagonals(stream(), values, m); });
+}
+void CudaQueue::cross_entropy_loss(TensorView logits, std::span<const std::int32_t> targets,
+                                   std::span<const float> weights, TensorView d_logits, TensorView losses) {
+  give([=, this] { cuda::cross_entropy_loss(stream(), logits, targets, weights, d_logits, losses); });
+}
+void CudaQueue::binary_cross_entropy_loss(TensorView scores, std::span<const std::int32_t> targets,
+                                          std::span<const float> weights, TensorView d_scores,
+                                          TensorView losses) {
+  give([=, this] { cuda::binary_cross_entropy_loss(stream(), scores, targets, weights, d_scores, losses); });
+}
+void CudaQueue::kl_loss(TensorView student, TensorView teacher, KlDirection direction,
+                        std::span<const float> weights, TensorView d_student, TensorView losses) {
+  give([=, this] { cuda::kl_loss(stream(), student, teacher, direction, weights, d_student, losses); });
+}
+void CudaQueue::frobenius_loss(TensorView m, TensorView target, float weight, TensorView d_m,
+                               TensorView losses) {
+  const TensorView memory = scratch(frobenius_loss_scratch(m));
+  give([=, this] { cuda::frobenius_loss(stream(), m, target, weight, d_m, memory, losses); });
+}
+void CudaQueue::l2_loss(TensorView y, TensorView target, std::span<const float> weights, TensorView d_y,
+                        TensorView losses) {
+  const TensorView memory = scratch(l2_loss_scratch(y));
+  give([=, this] { cuda::l2_loss(stream(), y, target, weights, d_y, memory, losses); });
+}
+void CudaQueue::row_norms(TensorView rows, TensorView norms) {
+  const TensorView memory = scratch(row_norms_scratch(rows));
+  give([=, this] { cuda::row_norms(stream(), rows, memory, norms); });
+}
+void CudaQueue::adamw(TensorView gradient, const AdamWRule& rule, TensorView value, TensorView m,
+                      TensorView v) {
+  give([=, this] { cuda::adamw(stream(), gradient, rule, value, m, v); });
+}
+void CudaQueue::sums_of_squares(TensorView x, TensorView sums) {
+  give([=, this] { cuda::sums_of_squares(stream(), x, sums); });
 }
 
 }  // namespace tandem::cuda

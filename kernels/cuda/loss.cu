@@ -96,7 +96,7 @@ __global__ void __launch_bounds__(kThreads)
 
 /// Two matrices whose rows are compared; row i has weights[i], or without them `weight`.
 struct Distance {
-  Matrix<float> a, b, d_a;
+  Matrix<float> a, b, d_a;  // without b, with zeros
   const float* weights;
   float weight;
   std::int64_t columns;
@@ -111,7 +111,7 @@ __global__ void __launch_bounds__(kThreads) squares_kernel(Distance o, float* sq
   const std::int64_t end = o.weight_of(row) == 0.0F ? begin : min(begin + kSpan, o.columns);
   float sum = 0.0F;
   for (std::int64_t i = begin + threadIdx.x; i < end; i += kThreads) {
-    const float off = *o.a.at(row, i) - *o.b.at(row, i);
+    const float off = o.b.data == nullptr ? *o.a.at(row, i) : *o.a.at(row, i) - *o.b.at(row, i);
     sum += off * off;
   }
   sum = block_sum<kThreads>(sum);
@@ -216,6 +216,18 @@ void l2_loss(Stream& stream, TensorView y, TensorView target, std::span<const fl
   launch_distance(stream, y.extent(0),
                   {matrix(y), matrix(target), matrix_or_null(d_y), weights.data(), 1.0F, y.extent(1)},
                   scratch, losses);
+}
+
+std::int64_t row_norms_scratch(TensorView rows) {
+  return l2_loss_scratch(rows);
+}
+
+void row_norms(Stream& stream, TensorView rows, TensorView scratch, TensorView norms) {
+  TANDEM_CHECK(rows.rank() == 2 && norms.shape() == Shape{rows.extent(0)},
+               "row_norms: rows " + rows.shape().str() + ", norms " + norms.shape().str());
+  const Matrix<float> none = {nullptr, 0};
+  launch_distance(stream, rows.extent(0), {matrix(rows), none, none, nullptr, 1.0F, rows.extent(1)}, scratch,
+                  norms);
 }
 
 }  // namespace tandem::cuda

@@ -40,4 +40,8 @@ void frobenius_loss(Stream& stream, TensorView m, TensorView target, float weigh
 void l2_loss(Stream& stream, TensorView y, TensorView target, std::span<const float> weights, TensorView d_y,
              TensorView scratch, TensorView losses);
 
+/// norms [M] = ||row||_2. rows [M, C], may be strided. Launch: as above; reads all once.
+std::int64_t row_norms_scratch(TensorView rows);
+void row_norms(Stream& stream, TensorView rows, TensorView scratch, TensorView norms);
+
 }  // namespace tandem::cuda

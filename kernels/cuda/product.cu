@@ -1,10 +1,10 @@
 #include "kernels/cuda/product.h"
 
+#include <compare>
 #include <cstdint>
 #include <initializer_list>
 #include <map>
 #include <string>
-#include <tuple>
 
 #include <cublasLt.h>
 #include <cuda_bf16.h>
@@ -50,11 +50,6 @@ Layout layout(cudaDataType type, std::int64_t rows, std::int64_t columns, std::i
   return Layout(made);
 }
 
-/// What a product depends on: rows, in, out, strides of x and y, type, accumulate, and the bytes to which all
-/// operands are aligned.
-using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, DType, bool,
-                       std::uint32_t>;
-
 /// The largest power of two up to the 256 that cuBLASLt takes for granted.
 std::uint32_t alignment(std::initializer_list<const void*> operands) {
   std::uintptr_t bits = 256;
@@ -62,24 +57,39 @@ std::uint32_t alignment(std::initializer_list<const void*> operands) {
   return static_cast<std::uint32_t>(bits & -bits);
 }
 
-/// cuBLASLt counts by columns: it is asked for y^T [out, rows] = (W^T)^T x^T.
+/// What a product depends on: rows, depth and columns, strides of a, b and c, type of a and b, whether those
+/// are transposed, and the bytes to which all operands are aligned.
+struct Key {
+  std::int64_t rows, depth, columns, a_stride, b_stride, c_stride;
+  DType dtype;
+  bool a_transposed, b_transposed;
+  std::uint32_t aligned;
+  auto operator<=>(const Key&) const = default;
+};
+
+/// cuBLASLt counts by columns, to which our matrices are their transposes: it is asked for c^T = b^T a^T.
 struct Plan {
   Descriptor<cublasLtMatmulDescOpaque_t> operation;
-  Layout weight, x, y;
+  Layout a, b, c;
   cublasLtMatmulAlgo_t algorithm;
 
   Plan(cublasLtHandle_t handle, const Key& key) {
-    const auto [rows, in, out, x_stride, y_stride, dtype, accumulate, aligned] = key;
-    const cudaDataType type = dtype == DType::BF16 ? CUDA_R_16BF : CUDA_R_32F;
+    const cudaDataType type = key.dtype == DType::BF16 ? CUDA_R_16BF : CUDA_R_32F;
     cublasLtMatmulDesc_t made = nullptr;
     CUBLAS_CHECK(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F));
     operation.reset(made);
-    const cublasOperation_t transposed = CUBLAS_OP_T;
-    CUBLAS_CHECK(
-        cublasLtMatmulDescSetAttribute(made, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof transposed));
-    weight = layout(type, in, out, in);
-    x = layout(type, in, rows, x_stride);
-    y = layout(CUDA_R_32F, out, rows, y_stride);
+    const auto transpose = [&](cublasLtMatmulDescAttributes_t which, bool transposed) {
+      const cublasOperation_t value = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+      CUBLAS_CHECK(cublasLtMatmulDescSetAttribute(made, which, &value, sizeof value));
+    };
+    transpose(CUBLASLT_MATMUL_DESC_TRANSA, key.b_transposed);
+    transpose(CUBLASLT_MATMUL_DESC_TRANSB, key.a_transposed);
+    const auto stored = [&](std::int64_t rows, std::int64_t columns, bool transposed, std::int64_t stride) {
+      return transposed ? layout(type, rows, columns, stride) : layout(type, columns, rows, stride);
+    };
+    a = stored(key.rows, key.depth, key.a_transposed, key.a_stride);
+    b = stored(key.depth, key.columns, key.b_transposed, key.b_stride);
+    c = layout(CUDA_R_32F, key.columns, key.rows, key.c_stride);
     cublasLtMatmulPreference_t preference = nullptr;
     CUBLAS_CHECK(cublasLtMatmulPreferenceCreate(&preference));
     const Descriptor<cublasLtMatmulPreferenceOpaque_t> owner(preference);
@@ -89,15 +99,17 @@ struct Plan {
     for (const auto operand :
          {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
           CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
-      CUBLAS_CHECK(cublasLtMatmulPreferenceSetAttribute(preference, operand, &aligned, sizeof aligned));
+      CUBLAS_CHECK(
+          cublasLtMatmulPreferenceSetAttribute(preference, operand, &key.aligned, sizeof key.aligned));
     }
     cublasLtMatmulHeuristicResult_t result;
     int found = 0;
-    CUBLAS_CHECK(cublasLtMatmulAlgoGetHeuristic(handle, made, weight.get(), x.get(), y.get(), y.get(),
-                                                preference, 1, &result, &found));
+    CUBLAS_CHECK(cublasLtMatmulAlgoGetHeuristic(handle, made, b.get(), a.get(), c.get(), c.get(), preference,
+                                                1, &result, &found));
     if (found == 0)
-      throw CudaError("cuBLASLt has no product of [" + std::to_string(rows) + ", " + std::to_string(in) +
-                      "] and [" + std::to_string(out) + ", " + std::to_string(in) + "]");
+      throw CudaError("cuBLASLt has no product of [" + std::to_string(key.rows) + ", " +
+                      std::to_string(key.depth) + "] and [" + std::to_string(key.depth) + ", " +
+                      std::to_string(key.columns) + "]");
     algorithm = result.algo;
   }
 };
@@ -130,21 +142,33 @@ void Product::run(Stream& stream, TensorView x, TensorView weight, TensorView y,
       x.rank() == 2 && y.rank() == 2 && weight.rank() == 2 && weight.contiguous() &&
           x.extent(0) == y.extent(0) && x.extent(1) == weight.extent(1) && y.extent(1) == weight.extent(0),
       "linear: x " + x.shape().str() + ", weight " + weight.shape().str() + ", y " + y.shape().str());
-  if (y.elements() == 0) return;
-  const std::int64_t in = x.extent(1);
-  const void* input = x.data();
-  std::int64_t x_stride = x.stride(0);
+  TensorView input = x;
   if (weight.dtype() == DType::BF16) {
-    auto* narrowed = static_cast<__nv_bfloat16*>(scratch.data());
-    launch(stream, narrow_kernel, Grid{x.extent(0), ceil_div<std::int64_t>(in, kThreads)}, Block{kThreads}, 0,
-           x.f32(), x_stride, narrowed, in);
-    input = narrowed;
-    x_stride = in;
+    input = TensorView(scratch.data(), DType::BF16, x.shape());
+    launch(stream, narrow_kernel, Grid{x.extent(0), ceil_div<std::int64_t>(x.extent(1), kThreads)},
+           Block{kThreads}, 0, x.f32(), x.stride(0), static_cast<__nv_bfloat16*>(input.data()), x.extent(1));
   }
-  const Key key = {x.extent(0), in,
-                   y.extent(1), x_stride,
-                   y.stride(0), weight.dtype(),
-                   accumulate,  alignment({weight.data(), input, y.data()})};
+  multiply(stream, {input, false}, {weight, true}, y, accumulate);
+}
+
+void Product::multiply(Stream& stream, const Factor& a, const Factor& b, TensorView c, bool accumulate) {
+  const auto rows = [](const Factor& f) { return f.matrix.extent(f.transposed ? 1 : 0); };
+  const auto columns = [](const Factor& f) { return f.matrix.extent(f.transposed ? 0 : 1); };
+  TANDEM_CHECK(
+      a.matrix.rank() == 2 && b.matrix.rank() == 2 && a.matrix.dtype() == b.matrix.dtype() &&
+          columns(a) == rows(b) && (c.shape() == Shape{rows(a), columns(b)}),
+      "multiply: a " + a.matrix.shape().str() + ", b " + b.matrix.shape().str() + ", c " + c.shape().str());
+  if (c.elements() == 0) return;
+  const Key key = {rows(a),
+                   columns(a),
+                   columns(b),
+                   a.matrix.stride(0),
+                   b.matrix.stride(0),
+                   c.stride(0),
+                   a.matrix.dtype(),
+                   a.transposed,
+                   b.transposed,
+                   alignment({a.matrix.data(), b.matrix.data(), c.data()})};
   auto plan = state_->plans.find(key);
   if (plan == state_->plans.end())
     plan = state_->plans
@@ -154,9 +178,9 @@ void Product::run(Stream& stream, TensorView x, TensorView weight, TensorView y,
   const Plan& p = plan->second;
   const float alpha = 1.0F;
   const float beta = accumulate ? 1.0F : 0.0F;
-  CUBLAS_CHECK(cublasLtMatmul(state_->handle, p.operation.get(), &alpha, weight.data(), p.weight.get(), input,
-                              p.x.get(), &beta, y.data(), p.y.get(), y.data(), p.y.get(), &p.algorithm,
-                              state_->workspace, kWorkspaceBytes, stream.handle()));
+  CUBLAS_CHECK(cublasLtMatmul(state_->handle, p.operation.get(), &alpha, b.matrix.data(), p.b.get(),
+                              a.matrix.data(), p.a.get(), &beta, c.data(), p.c.get(), c.data(), p.c.get(),
+                              &p.algorithm, state_->workspace, kWorkspaceBytes, stream.handle()));
 }
 
 }  // namespace tandem::cuda

@@ -24,6 +24,13 @@ class Product {
   void run(Stream& stream, TensorView x, TensorView weight, TensorView y, bool accumulate,
            TensorView scratch);
 
+  struct Factor {
+    TensorView matrix;  // rows may be strided
+    bool transposed = false;
+  };
+  /// c = or += a b, with factors of one type, f32 or bf16, and c f32.
+  void multiply(Stream& stream, const Factor& a, const Factor& b, TensorView c, bool accumulate);
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -28,4 +28,8 @@ void ssd_scan(Stream& stream, const SsdOperands& operands, TensorView state, Ten
 void ssd_matrix(Stream& stream, const SsdOperands& operands, std::span<const std::int64_t> heads,
                 TensorView decay, TensorView content, TensorView m);
 
+/// The diagonal of m [H, T, T], contiguous, += values [H], each to its matrix. Launch: a thread per number of
+/// the diagonals.
+void add_diagonals(Stream& stream, TensorView values, TensorView m);
+
 }  // namespace tandem::cuda

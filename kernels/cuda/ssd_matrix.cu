@@ -31,6 +31,16 @@ __global__ void __launch_bounds__(kTileThreads)
   tile.write(tile.data, [&](int i, int j) { return decay_at(i, j) * content_at(i, j); });
 }
 
+struct AddDiagonals {
+  const float* values;
+  float* m;
+  std::int64_t tokens;
+  template <int kWidth>
+  __device__ void apply(std::int64_t head, std::int64_t t) const {
+    m[(head * tokens + t) * tokens + t] += values[head];
+  }
+};
+
 }  // namespace
 
 void ssd_matrix(Stream& stream, const SsdOperands& o, std::span<const std::int64_t> heads, TensorView decay,
@@ -46,6 +56,13 @@ void ssd_matrix(Stream& stream, const SsdOperands& o, std::span<const std::int64
     launch(stream, ssd_matrix_kernel, grid, Block{kTileThreads}, 0, list, ssd_heads(o), tokens,
            matrices_from(decay, first), matrices_from(content, first), matrices_from(m, first));
   });
+}
+
+void add_diagonals(Stream& stream, TensorView values, TensorView m) {
+  TANDEM_CHECK(
+      m.rank() == 3 && m.extent(1) == m.extent(2) && m.contiguous() && values.shape() == Shape{m.extent(0)},
+      "add_diagonals: values " + values.shape().str() + ", m " + m.shape().str());
+  launch_rowwise(stream, m.extent(0), m.extent(1), false, AddDiagonals{values.f32(), m.f32(), m.extent(1)});
 }
 
 }  // namespace tandem::cuda

@@ -6,19 +6,39 @@
 #include <vector>
 
 #include "kernels/ops/activation.h"
+#include "kernels/ops/activation_backward.h"
+#include "kernels/ops/adamw.h"
 #include "kernels/ops/attention.h"
+#include "kernels/ops/attention_backward.h"
 #include "kernels/ops/causal_conv.h"
+#include "kernels/ops/causal_conv_backward.h"
 #include "kernels/ops/copy.h"
 #include "kernels/ops/embedding.h"
+#include "kernels/ops/linear_backward.h"
+#include "kernels/ops/loss.h"
 #include "kernels/ops/matmul.h"
 #include "kernels/ops/norm.h"
+#include "kernels/ops/norm_backward.h"
 #include "kernels/ops/rope.h"
+#include "kernels/ops/rope_backward.h"
 #include "kernels/ops/sampling.h"
 #include "kernels/ops/selective_scan.h"
 #include "kernels/ops/ssd.h"
+#include "kernels/ops/ssd_backward.h"
 #include "kernels/ops/ssm_step.h"
 
 namespace tandem::emulation {
+
+namespace {
+
+/// The whole sum in the first place of what is to be added up.
+void put_sum(double sum, const TensorView& parts) {
+  if (parts.elements() == 0) return;
+  std::fill_n(parts.f32(), parts.elements(), 0.0F);
+  *parts.f32() = static_cast<float>(sum);
+}
+
+}  // namespace
 
 struct HostQueue::Recording final : DeviceRecording {
   std::vector<std::function<void()>> work;
@@ -161,6 +181,112 @@ void HostQueue::sample(TensorView logits, std::int64_t vocab, const SamplingRule
                        std::span<const float> uniforms, std::span<std::int32_t> tokens,
                        std::span<float> logprobs) {
   give([=, this] { tandem::sample(context_, logits, vocab, rule, uniforms, tokens, logprobs); });
+}
+
+void HostQueue::linear_backward(TensorView x, TensorView weight, TensorView d_y, TensorView d_x,
+                                TensorView d_weight) {
+  give([=, this] { tandem::linear_backward(context_, x, weight, d_y, d_x, d_weight); });
+}
+void HostQueue::embedding_backward(std::span<const std::int32_t> ids, TensorView d_x, TensorView d_table) {
+  give([=, this] { tandem::embedding_backward(context_, ids, d_x, d_table); });
+}
+void HostQueue::rms_norm_backward(TensorView x, TensorView weight, float eps, TensorView d_y, TensorView d_x,
+                                  TensorView d_weight) {
+  give([=, this] { tandem::rms_norm_backward(context_, x, weight, eps, d_y, d_x, d_weight); });
+}
+void HostQueue::gated_group_norm_backward(TensorView y, TensorView z, TensorView weight, std::int64_t group,
+                                          float eps, TensorView d_out, TensorView d_y, TensorView d_z,
+                                          TensorView d_weight) {
+  give([=, this] {
+    tandem::gated_group_norm_backward(context_, y, z, weight, group, eps, d_out, d_y, d_z, d_weight);
+  });
+}
+void HostQueue::swiglu_backward(TensorView gate, TensorView up, TensorView d_out, TensorView d_gate,
+                                TensorView d_up) {
+  give([=, this] { tandem::swiglu_backward(context_, gate, up, d_out, d_gate, d_up); });
+}
+void HostQueue::silu_gate_backward(TensorView y, TensorView z, TensorView bias, TensorView d_out,
+                                   TensorView d_y, TensorView d_z, TensorView d_bias) {
+  give([=, this] { tandem::silu_gate_backward(context_, y, z, bias, d_out, d_y, d_z, d_bias); });
+}
+void HostQueue::discrete_log_decay_backward(TensorView a_log, TensorView d_log_decay, TensorView d_a_log) {
+  give([=, this] { tandem::discrete_log_decay_backward(context_, a_log, d_log_decay, d_a_log); });
+}
+void HostQueue::stepped_log_decay_backward(TensorView dt_raw, TensorView dt_bias, TensorView a_log,
+                                           TensorView d_dt, TensorView d_log_decay, TensorView d_dt_raw,
+                                           TensorView d_dt_bias, TensorView d_a_log) {
+  give([=, this] {
+    tandem::stepped_log_decay_backward(context_, dt_raw, dt_bias, a_log, d_dt, d_log_decay, d_dt_raw,
+                                       d_dt_bias, d_a_log);
+  });
+}
+void HostQueue::rope_backward(TensorView d_x, std::int64_t heads, std::span<const std::int32_t> positions,
+                              std::span<const float> frequencies) {
+  give([=, this] { tandem::rope_backward(context_, d_x, heads, positions, frequencies); });
+}
+void HostQueue::causal_attention_backward(TensorView q, TensorView k, TensorView v, TensorView d_out,
+                                          std::int64_t nheads, std::int64_t nheads_kv, float scale,
+                                          TensorView d_q, TensorView d_k, TensorView d_v) {
+  give([=, this] {
+    tandem::causal_attention_backward(context_, q, k, v, d_out, nheads, nheads_kv, scale, d_q, d_k, d_v);
+  });
+}
+void HostQueue::causal_conv_backward(TensorView x, TensorView weight, TensorView bias,
+                                     ConvActivation activation, TensorView d_y, TensorView d_x,
+                                     TensorView d_weight, TensorView d_bias) {
+  give([=, this] {
+    tandem::causal_conv_backward(context_, x, weight, bias, activation, d_y, d_x, d_weight, d_bias);
+  });
+}
+void HostQueue::ssd_scan_backward(const SsdOperands& operands, TensorView initial_state, std::int64_t chunk,
+                                  TensorView d_y, TensorView d_state, const SsdGradients& gradients) {
+  give([=, this] {
+    tandem::ssd_scan_backward(context_, operands, initial_state, chunk, d_y, d_state, gradients);
+  });
+}
+void HostQueue::ssd_matrix_backward(const SsdOperands& operands, TensorView d_m,
+                                    const SsdGradients& gradients) {
+  give([=, this] { tandem::ssd_matrix_backward(context_, operands, d_m, gradients); });
+}
+void HostQueue::add_diagonals(TensorView values, TensorView m) {
+  give([=, this] { tandem::add_diagonals(context_, values, m); });
+}
+void HostQueue::cross_entropy_loss(TensorView logits, std::span<const std::int32_t> targets,
+                                   std::span<const float> weights, TensorView d_logits, TensorView losses) {
+  give([=, this] {
+    put_sum(tandem::cross_entropy_loss(context_, logits, targets, weights, d_logits), losses);
+  });
+}
+void HostQueue::binary_cross_entropy_loss(TensorView scores, std::span<const std::int32_t> targets,
+                                          std::span<const float> weights, TensorView d_scores,
+                                          TensorView losses) {
+  give([=, this] {
+    put_sum(tandem::binary_cross_entropy_loss(context_, scores, targets, weights, d_scores), losses);
+  });
+}
+void HostQueue::kl_loss(TensorView student, TensorView teacher, KlDirection direction,
+                        std::span<const float> weights, TensorView d_student, TensorView losses) {
+  give([=, this] {
+    put_sum(tandem::kl_loss(context_, student, teacher, direction, weights, d_student), losses);
+  });
+}
+void HostQueue::frobenius_loss(TensorView m, TensorView target, float weight, TensorView d_m,
+                               TensorView losses) {
+  give([=, this] { put_sum(tandem::frobenius_loss(context_, m, target, weight, d_m), losses); });
+}
+void HostQueue::l2_loss(TensorView y, TensorView target, std::span<const float> weights, TensorView d_y,
+                        TensorView losses) {
+  give([=, this] { put_sum(tandem::l2_loss(context_, y, target, weights, d_y), losses); });
+}
+void HostQueue::row_norms(TensorView rows, TensorView norms) {
+  give([=, this] { put_sum(tandem::row_norms(context_, rows), norms); });
+}
+void HostQueue::adamw(TensorView gradient, const AdamWRule& rule, TensorView value, TensorView m,
+                      TensorView v) {
+  give([=, this] { tandem::adamw(context_, gradient, rule, value, m, v); });
+}
+void HostQueue::sums_of_squares(TensorView x, TensorView sums) {
+  give([=, this] { put_sum(tandem::sum_of_squares(context_, std::span(&x, 1)), sums); });
 }
 
 }  // namespace tandem::emulation

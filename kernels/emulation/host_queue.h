@@ -64,6 +64,49 @@ class HostQueue : public DeviceQueue {
   void sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule,
               std::span<const float> uniforms, std::span<std::int32_t> tokens,
               std::span<float> logprobs) override;
+  void linear_backward(TensorView x, TensorView weight, TensorView d_y, TensorView d_x,
+                       TensorView d_weight) override;
+  void embedding_backward(std::span<const std::int32_t> ids, TensorView d_x, TensorView d_table) override;
+  void rms_norm_backward(TensorView x, TensorView weight, float eps, TensorView d_y, TensorView d_x,
+                         TensorView d_weight) override;
+  void gated_group_norm_backward(TensorView y, TensorView z, TensorView weight, std::int64_t group, float eps,
+                                 TensorView d_out, TensorView d_y, TensorView d_z,
+                                 TensorView d_weight) override;
+  void swiglu_backward(TensorView gate, TensorView up, TensorView d_out, TensorView d_gate,
+                       TensorView d_up) override;
+  void silu_gate_backward(TensorView y, TensorView z, TensorView bias, TensorView d_out, TensorView d_y,
+                          TensorView d_z, TensorView d_bias) override;
+  void discrete_log_decay_backward(TensorView a_log, TensorView d_log_decay, TensorView d_a_log) override;
+  void stepped_log_decay_backward(TensorView dt_raw, TensorView dt_bias, TensorView a_log, TensorView d_dt,
+                                  TensorView d_log_decay, TensorView d_dt_raw, TensorView d_dt_bias,
+                                  TensorView d_a_log) override;
+  void rope_backward(TensorView d_x, std::int64_t heads, std::span<const std::int32_t> positions,
+                     std::span<const float> frequencies) override;
+  void causal_attention_backward(TensorView q, TensorView k, TensorView v, TensorView d_out,
+                                 std::int64_t nheads, std::int64_t nheads_kv, float scale, TensorView d_q,
+                                 TensorView d_k, TensorView d_v) override;
+  void causal_conv_backward(TensorView x, TensorView weight, TensorView bias, ConvActivation activation,
+                            TensorView d_y, TensorView d_x, TensorView d_weight, TensorView d_bias) override;
+  void ssd_scan_backward(const SsdOperands& operands, TensorView initial_state, std::int64_t chunk,
+                         TensorView d_y, TensorView d_state, const SsdGradients& gradients) override;
+  void ssd_matrix_backward(const SsdOperands& operands, TensorView d_m,
+                           const SsdGradients& gradients) override;
+  void add_diagonals(TensorView values, TensorView m) override;
+  void cross_entropy_loss(TensorView logits, std::span<const std::int32_t> targets,
+                          std::span<const float> weights, TensorView d_logits, TensorView losses) override;
+  void binary_cross_entropy_loss(TensorView scores, std::span<const std::int32_t> targets,
+                                 std::span<const float> weights, TensorView d_scores,
+                                 TensorView losses) override;
+  void kl_loss(TensorView student, TensorView teacher, KlDirection direction, std::span<const float> weights,
+               TensorView d_student, TensorView losses) override;
+  void frobenius_loss(TensorView m, TensorView target, float weight, TensorView d_m,
+                      TensorView losses) override;
+  void l2_loss(TensorView y, TensorView target, std::span<const float> weights, TensorView d_y,
+               TensorView losses) override;
+  void row_norms(TensorView rows, TensorView norms) override;
+  void adamw(TensorView gradient, const AdamWRule& rule, TensorView value, TensorView m,
+             TensorView v) override;
+  void sums_of_squares(TensorView x, TensorView sums) override;
 
  protected:
   /// Runs the work, or records it.

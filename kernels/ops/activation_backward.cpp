@@ -105,6 +105,7 @@ void check_channels(const char* op, const TensorView& x, std::initializer_list<T
 void swiglu_backward(Context& context, TensorView gate, TensorView up, TensorView d_out, TensorView d_gate,
                      TensorView d_up) {
   check_rows("swiglu_backward", {gate, up, d_out, d_gate, d_up});
+  if (DeviceQueue* queue = context.queue()) return queue->swiglu_backward(gate, up, d_out, d_gate, d_up);
   parallel_over(context, gate.extent(0), kExpNs * static_cast<double>(gate.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) HWY_DYNAMIC_DISPATCH(swiglu_backward_row)
@@ -116,6 +117,8 @@ void silu_gate_backward(Context& context, TensorView y, TensorView z, TensorView
                         TensorView d_y, TensorView d_z, TensorView d_bias) {
   check_rows("silu_gate_backward", {y, z, d_out, d_y, d_z});
   check_channels("silu_gate_backward", y, {bias, d_bias});
+  if (DeviceQueue* queue = context.queue())
+    return queue->silu_gate_backward(y, z, bias, d_out, d_y, d_z, d_bias);
   accumulate_rows(context, y.extent(0), y.extent(1), kExpNs * static_cast<double>(y.extent(1)), d_bias.f32(),
                   [&](std::int64_t i, float* partial) {
                     HWY_DYNAMIC_DISPATCH(silu_gate_backward_row)
@@ -126,6 +129,8 @@ void silu_gate_backward(Context& context, TensorView y, TensorView z, TensorView
 void discrete_log_decay_backward(Context& context, TensorView a_log, TensorView d_log_decay,
                                  TensorView d_a_log) {
   check_rows("discrete_log_decay_backward", {a_log, d_log_decay, d_a_log});
+  if (DeviceQueue* queue = context.queue())
+    return queue->discrete_log_decay_backward(a_log, d_log_decay, d_a_log);
   parallel_over(context, a_log.extent(0), kExpNs * static_cast<double>(a_log.extent(1)),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i)
@@ -139,6 +144,9 @@ void stepped_log_decay_backward(Context& context, TensorView dt_raw, TensorView 
                                 TensorView d_dt_bias, TensorView d_a_log) {
   check_rows("stepped_log_decay_backward", {dt_raw, d_dt, d_log_decay, d_dt_raw});
   check_channels("stepped_log_decay_backward", dt_raw, {dt_bias, a_log, d_dt_bias, d_a_log});
+  if (DeviceQueue* queue = context.queue())
+    return queue->stepped_log_decay_backward(dt_raw, dt_bias, a_log, d_dt, d_log_decay, d_dt_raw, d_dt_bias,
+                                             d_a_log);
   const std::int64_t heads = dt_raw.extent(1);
   const ScratchScope scope(context);
   float* sums = context.scratch(2 * heads);  // of d_dt_bias, then of d_a_log

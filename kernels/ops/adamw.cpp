@@ -52,16 +52,14 @@ HWY_EXPORT(squares);
 
 namespace {
 
-constexpr std::int64_t kSpan = 4096;  // elements of one item
-
 // Calls body(span, begin, count) for all spans of `elements`.
 template <typename Body>
 void over_spans(Context& context, std::int64_t elements, double element_ns, const Body& body) {
-  parallel_over(context, (elements + kSpan - 1) / kSpan, element_ns * kSpan,
+  parallel_over(context, (elements + kSquaresSpan - 1) / kSquaresSpan, element_ns * kSquaresSpan,
                 [&](std::int64_t first, std::int64_t last) {
                   for (std::int64_t span = first; span < last; ++span)
-                    body(span, span * kSpan,
-                         static_cast<std::size_t>(std::min(kSpan, elements - span * kSpan)));
+                    body(span, span * kSquaresSpan,
+                         static_cast<std::size_t>(std::min(kSquaresSpan, elements - span * kSquaresSpan)));
                 });
 }
 
@@ -72,21 +70,40 @@ void adamw(Context& context, TensorView gradient, const AdamWRule& rule, TensorV
   for (const TensorView& view : {gradient, m, v})
     TANDEM_CHECK(view.shape() == value.shape() && view.contiguous() && value.contiguous(),
                  "adamw: value " + value.shape().str() + " with " + view.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->adamw(gradient, rule, value, m, v);
   over_spans(context, value.elements(), 1.0, [&](std::int64_t, std::int64_t begin, std::size_t count) {
     HWY_DYNAMIC_DISPATCH(adamw_span)
     (gradient.f32() + begin, rule, value.f32() + begin, m.f32() + begin, v.f32() + begin, count);
   });
 }
 
-double sum_of_squares(Context& context, TensorView x) {
-  TANDEM_CHECK(x.contiguous(), "sum_of_squares: strided " + x.shape().str());
-  std::vector<double> sums(static_cast<std::size_t>((x.elements() + kSpan - 1) / kSpan));
-  over_spans(context, x.elements(), 0.1, [&](std::int64_t span, std::int64_t begin, std::size_t count) {
-    sums[static_cast<std::size_t>(span)] =
-        static_cast<double>(HWY_DYNAMIC_DISPATCH(squares)(x.f32() + begin, count));
-  });
+double sum_of_squares(Context& context, std::span<const TensorView> tensors) {
+  std::int64_t count = 0;
+  for (const TensorView& x : tensors) {
+    TANDEM_CHECK(x.contiguous(), "sum_of_squares: strided " + x.shape().str());
+    count += squares_count(x.elements());
+  }
+  const ScratchScope scope(context);
+  const TensorView sums = context.scratch_tensor({count});
+  std::int64_t first = 0;
+  for (const TensorView& x : tensors) {
+    const TensorView own = sums.rows(first, squares_count(x.elements()));
+    first += own.elements();
+    if (DeviceQueue* queue = context.queue()) {
+      queue->sums_of_squares(x, own);
+      continue;
+    }
+    over_spans(context, x.elements(), 0.1, [&](std::int64_t span, std::int64_t begin, std::size_t size) {
+      own.f32()[span] = HWY_DYNAMIC_DISPATCH(squares)(x.f32() + begin, size);
+    });
+  }
+  std::vector<float> parts(static_cast<std::size_t>(count));
+  if (DeviceQueue* queue = context.queue())
+    queue->copy_out(parts.data(), sums.data(), count * element_bytes(DType::F32));
+  else
+    std::copy_n(sums.f32(), count, parts.data());
   double total = 0;
-  for (const double sum : sums) total += sum;
+  for (const float part : parts) total += static_cast<double>(part);
   return total;
 }
 

@@ -1,6 +1,9 @@
 // The AdamW update (Loshchilov & Hutter 2019, algorithm 2) and the norm that clipping needs.
 #pragma once
 
+#include <cstdint>
+#include <span>
+
 #include "kernels/base/context.h"
 #include "kernels/base/tensor_view.h"
 
@@ -24,7 +27,15 @@ struct AdamWRule {
 void adamw(Context& context, TensorView gradient, const AdamWRule& rule, TensorView value, TensorView m,
            TensorView v);
 
-/// Sum of the squares of a contiguous tensor's elements; the same on any number of threads.
-double sum_of_squares(Context& context, TensorView x);
+/// Elements whose squares are summed in f32; those sums are added in double.
+inline constexpr std::int64_t kSquaresSpan = 4096;
+
+/// Numbers that so many elements give.
+inline std::int64_t squares_count(std::int64_t elements) {
+  return (elements + kSquaresSpan - 1) / kSquaresSpan;
+}
+
+/// Sum of the squares of contiguous tensors' elements; the same on any number of threads.
+double sum_of_squares(Context& context, std::span<const TensorView> tensors);
 
 }  // namespace tandem

@@ -90,6 +90,8 @@ void causal_attention_backward(Context& context, TensorView q, TensorView k, Ten
                "causal_attention_backward: q " + q.shape().str() + ", k " + k.shape().str() + ", v " +
                    v.shape().str() + ", d_out " + d_out.shape().str() + " for " + std::to_string(nheads) +
                    " heads, " + std::to_string(nheads_kv) + " KV heads");
+  if (DeviceQueue* queue = context.queue())
+    return queue->causal_attention_backward(q, k, v, d_out, nheads, nheads_kv, scale, d_q, d_k, d_v);
   const std::int64_t tokens = q.extent(0);
   if (tokens == 0) return;
   const std::int64_t dim = q.extent(1) / nheads;

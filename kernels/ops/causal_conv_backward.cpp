@@ -121,6 +121,8 @@ void causal_conv_backward(Context& context, TensorView x, TensorView weight, Ten
                           ConvActivation activation, TensorView d_y, TensorView d_x, TensorView d_weight,
                           TensorView d_bias) {
   check_shapes(x, weight, bias, d_y, d_x, d_weight, d_bias);
+  if (DeviceQueue* queue = context.queue())
+    return queue->causal_conv_backward(x, weight, bias, activation, d_y, d_x, d_weight, d_bias);
   const std::int64_t tokens = x.extent(0);
   const std::int64_t channels = x.extent(1);
   const std::int64_t kernel = weight.extent(1);

@@ -60,6 +60,7 @@ void embedding(Context& context, const BlockRows& table, std::span<const std::in
 void embedding_backward(Context& context, std::span<const std::int32_t> ids, TensorView d_x,
                         TensorView d_table) {
   check_shapes(ids, d_table.shape(), d_x);
+  if (DeviceQueue* queue = context.queue()) return queue->embedding_backward(ids, d_x, d_table);
   check_ids(ids, d_table.extent(0));
   // Ids repeat, so threads share the channels, not the rows.
   constexpr std::int64_t kChannels = 32;

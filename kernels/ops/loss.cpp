@@ -150,6 +150,19 @@ double distance_loss(const float* a, const float* b, float weight, float* gradie
   return static_cast<double>(norm);
 }
 
+// The loss on a device, given by give(losses) in parts: `rows` of them.
+template <typename Give>
+double sum_on_device(Context& context, std::int64_t rows, const Give& give) {
+  const ScratchScope scope(context);
+  const TensorView losses = context.scratch_tensor({rows});
+  give(losses);
+  std::vector<float> parts(size(rows));
+  context.queue()->copy_out(parts.data(), losses.data(), rows * element_bytes(DType::F32));
+  double sum = 0;
+  for (const float part : parts) sum += static_cast<double>(part);
+  return sum;
+}
+
 }  // namespace
 
 double cross_entropy_loss(Context& context, TensorView logits, std::span<const std::int32_t> targets,
@@ -158,6 +171,10 @@ double cross_entropy_loss(Context& context, TensorView logits, std::span<const s
   TANDEM_CHECK(targets.size() == weights.size(), "cross_entropy_loss: " + std::to_string(targets.size()) +
                                                      " targets, " + std::to_string(weights.size()) +
                                                      " weights");
+  if (DeviceQueue* queue = context.queue())
+    return sum_on_device(context, logits.extent(0), [&](const TensorView& losses) {
+      queue->cross_entropy_loss(logits, targets, weights, d_logits, losses);
+    });
   const std::int64_t vocab = logits.extent(1);
   return sum_rows(context, weights, kExpNs * static_cast<double>(vocab), d_logits, [&](std::int64_t i) {
     const float* row = logits.row(i);
@@ -180,6 +197,10 @@ double binary_cross_entropy_loss(Context& context, TensorView scores, std::span<
   TANDEM_CHECK(scores.extent(1) == 1 && targets.size() == weights.size(),
                "binary_cross_entropy_loss: scores " + scores.shape().str() + ", " +
                    std::to_string(targets.size()) + " targets");
+  if (DeviceQueue* queue = context.queue())
+    return sum_on_device(context, scores.extent(0), [&](const TensorView& losses) {
+      queue->binary_cross_entropy_loss(scores, targets, weights, d_scores, losses);
+    });
   return sum_rows(context, weights, 4 * kExpNs, d_scores, [&](std::int64_t i) {
     const std::int32_t target = targets[size(i)];
     TANDEM_CHECK(target == 0 || target == 1, "binary_cross_entropy_loss: target " + std::to_string(target));
@@ -196,6 +217,10 @@ double binary_cross_entropy_loss(Context& context, TensorView scores, std::span<
 double kl_loss(Context& context, TensorView student, TensorView teacher, KlDirection direction,
                std::span<const float> weights, TensorView d_student) {
   check_rows("kl_loss", student, teacher, weights.size(), d_student);
+  if (DeviceQueue* queue = context.queue())
+    return sum_on_device(context, student.extent(0), [&](const TensorView& losses) {
+      queue->kl_loss(student, teacher, direction, weights, d_student, losses);
+    });
   const std::size_t vocab = size(student.extent(1));
   const double row_ns = 4 * kExpNs * static_cast<double>(vocab);
   return sum_rows(context, weights, row_ns, d_student, [&](std::int64_t i) {
@@ -222,6 +247,10 @@ double frobenius_loss(Context& context, TensorView m, TensorView target, float w
                    m.contiguous() && target.contiguous() && (d_m.empty() || d_m.contiguous()),
                "frobenius_loss: m " + m.shape().str() + ", target " + target.shape().str() + ", d_m " +
                    d_m.shape().str());
+  if (DeviceQueue* queue = context.queue())
+    return sum_on_device(context, m.extent(0), [&](const TensorView& losses) {
+      queue->frobenius_loss(m, target, weight, d_m, losses);
+    });
   const std::int64_t count = m.extent(1) * m.extent(2);
   const std::vector<float> weights(size(m.extent(0)), weight);
   return sum_rows(context, weights, 0.2 * static_cast<double>(count), {}, [&](std::int64_t h) {
@@ -232,11 +261,29 @@ double frobenius_loss(Context& context, TensorView m, TensorView target, float w
 double l2_loss(Context& context, TensorView y, TensorView target, std::span<const float> weights,
                TensorView d_y) {
   check_rows("l2_loss", y, target, weights.size(), d_y);
+  if (DeviceQueue* queue = context.queue())
+    return sum_on_device(context, y.extent(0),
+                         [&](const TensorView& losses) { queue->l2_loss(y, target, weights, d_y, losses); });
   const std::int64_t count = y.extent(1);
   return sum_rows(context, weights, 0.2 * static_cast<double>(count), d_y, [&](std::int64_t i) {
     return distance_loss(y.row(i), target.row(i), weights[size(i)], d_y.empty() ? nullptr : d_y.row(i),
                          count);
   });
+}
+
+double row_norms(Context& context, TensorView rows) {
+  TANDEM_CHECK(rows.rank() == 2, "row_norms: " + rows.shape().str());
+  if (DeviceQueue* queue = context.queue())
+    return sum_on_device(context, rows.extent(0),
+                         [&](const TensorView& norms) { queue->row_norms(rows, norms); });
+  double sum = 0;
+  for (std::int64_t i = 0; i < rows.extent(0); ++i) {
+    double square = 0;
+    for (std::int64_t c = 0; c < rows.extent(1); ++c)
+      square += static_cast<double>(rows.row(i)[c]) * static_cast<double>(rows.row(i)[c]);
+    sum += std::sqrt(square);
+  }
+  return sum;
 }
 
 }  // namespace tandem

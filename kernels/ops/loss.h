@@ -1,5 +1,6 @@
 // Losses with their gradients, computed together. Every loss is a sum over rows (or matrices) of a weight
-// times the row's loss; the caller's weights make it a mean. Sums in double, in row order.
+// times the row's loss; the caller's weights make it a mean. Sums in double, in row order. On a device,
+// targets and weights lie there, too.
 #pragma once
 
 #include <cstdint>
@@ -40,5 +41,8 @@ double frobenius_loss(Context& context, TensorView m, TensorView target, float w
 /// d_y = , may alias y. Where the two are equal the gradient is 0.
 double l2_loss(Context& context, TensorView y, TensorView target, std::span<const float> weights,
                TensorView d_y);
+
+/// Sum over rows of ||row||_2. rows [M, C], may be strided.
+double row_norms(Context& context, TensorView rows);
 
 }  // namespace tandem

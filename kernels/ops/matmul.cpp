@@ -482,6 +482,10 @@ void matmul_here(TensorView a, TensorView b, bool transpose_b, TensorView c, flo
 void matmul(Context& context, TensorView a, TensorView b, bool transpose_b, TensorView c, float alpha,
             bool accumulate) {
   check_matmul(a, b, transpose_b, c);
+  if (DeviceQueue* queue = context.queue()) {
+    TANDEM_CHECK(transpose_b && alpha == 1.0F, "matmul: a device has products with b transposed alone");
+    return queue->linear(a, b, c, accumulate);
+  }
   const std::int64_t rows = c.extent(0);
   const double total_ns = product_ns(rows, a.extent(1), c.extent(1), 4 * b.elements());
   const std::int64_t block = std::max<std::int64_t>(1, row_block(rows, 1, context.threads()));

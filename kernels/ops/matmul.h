@@ -64,7 +64,7 @@ void linear(Context& context, TensorView x, const PackedMatrix& weight, TensorVi
             bool accumulate = false);
 
 /// c [M, N] = alpha * a [M, K] b, with b [K, N], or [N, K] when transpose_b; c += with `accumulate`. All f32,
-/// rows may be strided.
+/// rows may be strided. On a device only with transpose_b and alpha 1.
 void matmul(Context& context, TensorView a, TensorView b, bool transpose_b, TensorView c, float alpha = 1.0F,
             bool accumulate = false);
 

@@ -76,6 +76,8 @@ void rms_norm_backward(Context& context, TensorView x, TensorView weight, float 
                    weight.shape() == Shape{x.extent(1)} && d_weight.shape() == weight.shape(),
                "rms_norm_backward: x " + x.shape().str() + ", weight " + weight.shape().str() + ", d_y " +
                    d_y.shape().str() + ", d_x " + d_x.shape().str() + ", d_weight " + d_weight.shape().str());
+  if (DeviceQueue* queue = context.queue())
+    return queue->rms_norm_backward(x, weight, eps, d_y, d_x, d_weight);
   const std::int64_t channels = x.extent(1);
   accumulate_rows(context, x.extent(0), channels, 0.3 * static_cast<double>(channels), d_weight.f32(),
                   [&](std::int64_t i, float* partial) {
@@ -93,6 +95,8 @@ void gated_group_norm_backward(Context& context, TensorView y, TensorView z, Ten
           weight.shape() == Shape{y.extent(1)} && d_weight.shape() == weight.shape(),
       "gated_group_norm_backward: y " + y.shape().str() + ", z " + z.shape().str() + ", weight " +
           weight.shape().str() + ", group " + std::to_string(group) + ", d_out " + d_out.shape().str());
+  if (DeviceQueue* queue = context.queue())
+    return queue->gated_group_norm_backward(y, z, weight, group, eps, d_out, d_y, d_z, d_weight);
   const std::int64_t rows = y.extent(0);
   const std::int64_t channels = y.extent(1);
   const ScratchScope scope(context);

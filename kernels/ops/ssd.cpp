@@ -220,5 +220,15 @@ void ssd_matrix(Context& context, const SsdOperands& o, std::span<const std::int
   }
 }
 
+void add_diagonals(Context& context, TensorView values, TensorView m) {
+  TANDEM_CHECK(
+      m.rank() == 3 && m.extent(1) == m.extent(2) && m.contiguous() && values.shape() == Shape{m.extent(0)},
+      "add_diagonals: values " + values.shape().str() + ", m " + m.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->add_diagonals(values, m);
+  const std::int64_t tokens = m.extent(1);
+  for (std::int64_t h = 0; h < m.extent(0); ++h)
+    for (std::int64_t t = 0; t < tokens; ++t) m.row(h)[t * tokens + t] += values.f32()[h];
+}
+
 }  // namespace tandem
 #endif

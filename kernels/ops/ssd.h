@@ -41,4 +41,8 @@ void ssd_scan(Context& context, const SsdOperands& operands, TensorView state, s
 void ssd_matrix(Context& context, const SsdOperands& operands, std::span<const std::int64_t> heads,
                 TensorView decay, TensorView content, TensorView m);
 
+/// What the skip adds to mixing matrices: the diagonal of m [H, T, T], contiguous, += values [H], each to its
+/// matrix.
+void add_diagonals(Context& context, TensorView values, TensorView m);
+
 }  // namespace tandem

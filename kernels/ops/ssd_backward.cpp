@@ -352,6 +352,8 @@ void ssd_scan_backward(Context& context, const SsdOperands& o, TensorView initia
                "ssd_scan_backward: chunk " + std::to_string(chunk) + ", initial_state " +
                    initial_state.shape().str() + ", d_y " + d_y.shape().str() + ", d_state " +
                    d_state.shape().str());
+  if (DeviceQueue* queue = context.queue())
+    return queue->ssd_scan_backward(o, initial_state, chunk, d_y, d_state, gradients);
   if (rows == 0) return;
   chunk = std::min(chunk, rows);
   const std::int64_t groups = independent_groups(o);
@@ -376,6 +378,7 @@ void ssd_matrix_backward(Context& context, const SsdOperands& o, TensorView d_m,
   check_gradients(o, gradients, "ssd_matrix_backward");
   const std::int64_t rows = o.x.extent(0);
   TANDEM_CHECK((d_m.shape() == Shape{o.nheads, rows, rows}), "ssd_matrix_backward: d_m " + d_m.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->ssd_matrix_backward(o, d_m, gradients);
   if (rows == 0) return;
   const std::int64_t groups = independent_groups(o);
   const std::int64_t heads = o.nheads / groups;

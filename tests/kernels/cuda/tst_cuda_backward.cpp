@@ -9,6 +9,7 @@
 #include "kernels/cuda/loss.h"
 #include "kernels/cuda/norm_backward.h"
 #include "kernels/cuda/rope.h"
+#include "kernels/cuda/ssd.h"
 #include "kernels/ops/activation.h"
 #include "kernels/ops/activation_backward.h"
 #include "kernels/ops/attention_backward.h"
@@ -16,6 +17,7 @@
 #include "kernels/ops/embedding.h"
 #include "kernels/ops/norm_backward.h"
 #include "kernels/ops/rope_backward.h"
+#include "kernels/ops/ssd.h"
 #include "tests/kernels/cuda/device_test.h"
 
 using namespace tandem;
@@ -307,28 +309,34 @@ class TestCudaBackward : public QObject {
     const double frobenius = frobenius_loss(context, m, wanted, 0.5F, d_m);
     const std::vector<std::int32_t> labels = {1, 0, 0};
     Array scores = Array::random(Shape{3, 1}, 6, 5.0F), d_scores(Shape{3, 1});
+    const double norms = row_norms(context, target);
+    Array diagonals = m;
+    add_diagonals(context, Array::random(Shape{2}, 7), diagonals);
     const double binary = binary_cross_entropy_loss(context, scores, labels, weights.data(), d_scores);
     const auto run = [&](TestDevice& device) {
       cuda::Stream& stream = device.stream();
       const TensorView in = device.put(y), matrices = device.put(m), to_scores = device.put(scores);
       const TensorView losses = device.empty(Shape{3}), two = device.empty(Shape{2}),
-                       three = device.empty(Shape{3});
+                       three = device.empty(Shape{3}), four = device.empty(Shape{3});
+      Array values = Array::random(Shape{2}, 7);
+      const TensorView raised = device.put(m), compared = device.put(target);
+      cuda::add_diagonals(stream, device.put(values), raised);
+      cuda::row_norms(stream, compared, device.empty(Shape{cuda::row_norms_scratch(compared)}), four);
       const std::span<const float> placed = {device.put(weights).f32(), 3};
-      cuda::l2_loss(stream, in, device.put(target), placed, in,
-                    device.empty(Shape{cuda::l2_loss_scratch(in)}), losses);
+      cuda::l2_loss(stream, in, compared, placed, in, device.empty(Shape{cuda::l2_loss_scratch(in)}), losses);
       cuda::frobenius_loss(stream, matrices, device.put(wanted), 0.5F, matrices,
                            device.empty(Shape{cuda::frobenius_loss_scratch(matrices)}), two);
       cuda::binary_cross_entropy_loss(stream, to_scores, device.put_ids(labels), placed, to_scores, three);
-      std::vector<float> got = together(device, {in, matrices, to_scores});
-      for (const TensorView& rows : {losses, two, three}) {
+      std::vector<float> got = together(device, {in, matrices, to_scores, raised});
+      for (const TensorView& rows : {losses, two, three, four}) {
         float sum = 0;
         for (const float loss : device.get(rows)) sum += loss;
         got.push_back(sum);
       }
       return got;
     };
-    std::vector<double> want = together({d_y, d_m, d_scores});
-    want.insert(want.end(), {l2, frobenius, binary});
+    std::vector<double> want = together({d_y, d_m, d_scores, diagonals});
+    want.insert(want.end(), {l2, frobenius, binary, norms});
     QCOMPARE(device_difference(run, want, kSums), QString());
   }
 
@@ -351,11 +359,12 @@ class TestCudaBackward : public QObject {
     rule.correction2 = 0.4F;
     Array value = start, m = mean, v = square;
     adamw(context, gradient, rule, value, m, v);
-    const double squares = sum_of_squares(context, gradient);
+    const TensorView tensor = gradient;
+    const double squares = sum_of_squares(context, std::span(&tensor, 1));
     const auto run = [&](TestDevice& device) {
       Array from = start, means = mean;
       const TensorView own = device.put(from), to_m = device.put(means), to_v = device.put(square);
-      const TensorView d = device.put(gradient), sums = device.empty(Shape{cuda::squares_count(elements)});
+      const TensorView d = device.put(gradient), sums = device.empty(Shape{squares_count(elements)});
       cuda::adamw(device.stream(), d, rule, own, to_m, to_v);
       cuda::sums_of_squares(device.stream(), d, sums);
       std::vector<float> got = together(device, {own, to_m, to_v});
