@@ -18,20 +18,24 @@ CLI::Option* addModelOption(CLI::App& command, std::vector<std::string>& models)
       ->take_all();
 }
 
+void addDeviceOption(CLI::App& command, Device*& chosen) {
+  command
+      .add_option_function<std::string>(
+          "--device",
+          [&chosen](const std::string& id) {
+            const auto device = find_device(id);
+            if (!device) throw CLI::ValidationError("--device", device.error().message);
+            chosen = *device;
+          },
+          "What to run on: cpu, cuda or cuda:N; see `devices`")
+      ->type_name("DEVICE");
+}
+
 void addLoadOptions(CLI::App& command, LoadOptions& options) {
   command.add_option("--tokenizer", options.tokenizer,
                      "A folder whose tokenizer serves models published without one; if not given, the first "
                      "model's does");
-  command
-      .add_option_function<std::string>(
-          "--device",
-          [&options](const std::string& id) {
-            const auto device = find_device(id);
-            if (!device) throw CLI::ValidationError("--device", device.error().message);
-            options.device = *device;
-          },
-          "What to run on: cpu, cuda or cuda:N; see `devices`")
-      ->type_name("DEVICE");
+  addDeviceOption(command, options.device);
   const std::map<std::string, AttentionRope> ropes = {{"scaled", AttentionRope::Scaled},
                                                       {"unscaled", AttentionRope::Unscaled}};
   command

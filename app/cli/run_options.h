@@ -17,6 +17,9 @@ namespace tandem::cli {
 /// "--model NAME...", which may also be given several times.
 CLI::Option* addModelOption(CLI::App& command, std::vector<std::string>& models);
 
+/// "--device"; `chosen` stays as it is without it.
+void addDeviceOption(CLI::App& command, Device*& chosen);
+
 /// "--device", "--tokenizer" and "--attention-rope".
 void addLoadOptions(CLI::App& command, LoadOptions& options);
 

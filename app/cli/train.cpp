@@ -9,6 +9,7 @@
 #include "app/cli/interrupt.h"
 #include "app/cli/output.h"
 #include "app/cli/progress.h"
+#include "app/cli/run_options.h"
 #include "app/cli/validators.h"
 #include "core/base/resources.h"
 #include "core/jobs/training_recorder.h"
@@ -112,6 +113,7 @@ void addCommand(CLI::App& app, Action& action, const char* name, const char* des
   command->add_option("--threads", options->options.threads, "Threads")
       ->check(kAboveZero)
       ->capture_default_str();
+  addDeviceOption(*command, options->options.device);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback(
       [options, name, &action] { action = [options, name] { return runTrain(*options, name); }; });

@@ -20,6 +20,11 @@ AdamW::AdamW(ParameterSet& parameters, const AdamWSettings& settings)
   }
 }
 
+void AdamW::place(Context& context) {
+  for (std::vector<Tensor>* moments : {&means_, &squares_})
+    for (Tensor& moment : *moments) moment = std::move(moment).on_device_of(context);
+}
+
 double AdamW::update(Context& context, double learning_rate) {
   std::vector<TensorView> gradients;
   for (const Parameter& parameter : parameters_.all())

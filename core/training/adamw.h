@@ -29,9 +29,12 @@ class AdamW {
 
   std::int64_t updates() const { return updates_; }
 
+  /// Moves the moments, made on the host, to where the context computes.
+  void place(Context& context);
+
   /// Moments under the parameters' names, for checkpoints: "adam_m.NAME", "adam_v.NAME".
   std::vector<NamedTensor> tensors() const;
-  /// Errors: those of Checkpoint::read.
+  /// To be called before place(). Errors: those of Checkpoint::read.
   Status read(const Checkpoint& checkpoint, std::int64_t updates);
 
  private:

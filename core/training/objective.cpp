@@ -5,6 +5,7 @@
 
 #include "core/mixing/capture.h"
 #include "core/training/trainable_ssm.h"
+#include "kernels/ops/copy.h"
 #include "kernels/ops/loss.h"
 #include "kernels/ops/norm.h"
 
@@ -21,16 +22,11 @@ TrainableSsm* recurrent_mixer(TrainableModel& model, std::int64_t layer) {
   return dynamic_cast<TrainableSsm*>(&model.mixer(layer));
 }
 
-/// Sum over rows of ||row||_2, in double.
-double row_norms(const TensorView& rows) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < rows.extent(0); ++i) {
-    double square = 0;
-    for (std::int64_t c = 0; c < rows.extent(1); ++c)
-      square += static_cast<double>(rows.row(i)[c]) * static_cast<double>(rows.row(i)[c]);
-    sum += std::sqrt(square);
-  }
-  return sum;
+/// A tensor on the host where ops can read it, until the enclosing ScratchScope ends.
+TensorView placed(Context& context, const Tensor& tensor) {
+  const auto values =
+      context.place(std::span<const float>(tensor.f32(), static_cast<std::size_t>(tensor.elements())));
+  return {const_cast<float*>(values.data()), tensor.shape()};
 }
 
 /// Goals that train layers one by one touch the recurrent mixers alone: what is around them is the teacher's.
@@ -80,7 +76,9 @@ class TargetObjective final : public Objective {
 
   double accumulate(Context& context, TrainableModel& model, const Batch& batch) override {
     const TensorView logits = model.forward(context, batch.shape, batch.ids);
-    const double loss = loss_(context, logits, batch.targets, batch.weights, logits);
+    const ScratchScope scope(context);
+    const double loss = loss_(context, logits, context.place(std::span<const std::int32_t>(batch.targets)),
+                              context.place(std::span<const float>(batch.weights)), logits);
     model.backward(context, logits);
     return loss;
   }
@@ -103,9 +101,11 @@ class MatrixObjective final : public LayerObjective {
         if (mixer == nullptr) continue;
         const std::int64_t heads = layer.matrix.shape()[0];
         const double weight = 1.0 / static_cast<double>(heads * batch.shape.sequences * micro_batches());
-        const double distance = align(context, model, *mixer, layer, static_cast<float>(weight));
-        const TensorView rows = layer.matrix.view().reshape({heads, layer.matrix.elements() / heads});
-        add_distance(layer.layer, distance, weight * row_norms(rows));
+        const ScratchScope scope(context);
+        const TensorView wanted = placed(context, layer.matrix);
+        const double distance = align(context, model, *mixer, layer, wanted, static_cast<float>(weight));
+        const TensorView rows = wanted.reshape({heads, wanted.elements() / heads});
+        add_distance(layer.layer, distance, weight * row_norms(context, rows));
         loss += distance;
       }
     }
@@ -113,15 +113,15 @@ class MatrixObjective final : public LayerObjective {
   }
 
  private:
-  double align(Context& context, TrainableModel& model, TrainableSsm& mixer, const LayerMatrices& wanted,
-               float weight) {
-    const TensorView normed = normed_.get(wanted.input.shape());
-    const TensorView m = m_.get(wanted.matrix.shape());
-    rms_norm(context, wanted.input, model.input_norm(wanted.layer).value, model.config().block_norm_eps,
-             normed);
+  double align(Context& context, TrainableModel& model, TrainableSsm& mixer, const LayerMatrices& layer,
+               TensorView wanted, float weight) {
+    const TensorView normed = normed_.get(context, layer.input.shape());
+    const TensorView m = m_.get(context, wanted.shape());
+    rms_norm(context, placed(context, layer.input), model.input_norm(layer.layer).value,
+             model.config().block_norm_eps, normed);
     mixer.matrices(context, normed, m);
-    const double distance = frobenius_loss(context, m, wanted.matrix, weight, m);
-    mixer.matrices_backward(context, normed, m, d_normed_.get(normed.shape()));
+    const double distance = frobenius_loss(context, m, wanted, weight, m);
+    mixer.matrices_backward(context, normed, m, d_normed_.get(context, normed.shape()));
     return distance;
   }
   Activation normed_, m_, d_normed_;
@@ -130,9 +130,14 @@ class MatrixObjective final : public LayerObjective {
 /// The teacher's layer inputs and mixer outputs, one sequence after the other.
 class HiddenCollector final : public Model::LayerObserver {
  public:
-  HiddenCollector(std::vector<Tensor>& inputs, std::vector<Tensor>& outputs, const Batch& batch,
-                  std::int64_t sequence, std::int64_t width)
-      : inputs_(inputs), outputs_(outputs), batch_(batch), sequence_(sequence), width_(width) {}
+  HiddenCollector(Context& context, std::vector<Tensor>& inputs, std::vector<Tensor>& outputs,
+                  const Batch& batch, std::int64_t sequence, std::int64_t width)
+      : context_(context),
+        inputs_(inputs),
+        outputs_(outputs),
+        batch_(batch),
+        sequence_(sequence),
+        width_(width) {}
 
   void on_layer(std::int64_t layer, const Mixer& /*mixer*/, TensorView input, TensorView /*normed*/,
                 TensorView output) override {
@@ -142,9 +147,11 @@ class HiddenCollector final : public Model::LayerObserver {
 
  private:
   void store(Tensor& all, const TensorView& rows) const {
-    if (all.elements() != batch_.shape.rows() * width_) all = Tensor({batch_.shape.rows(), width_});
-    std::copy_n(rows.f32(), rows.elements(), all.view().row(sequence_ * batch_.shape.seqlen));
+    if (all.elements() != batch_.shape.rows() * width_)
+      all = Tensor::uninitialized({batch_.shape.rows(), width_}, DType::F32, context_.device());
+    copy(context_, rows, all.view().rows(sequence_ * batch_.shape.seqlen, batch_.shape.seqlen));
   }
+  Context& context_;
   std::vector<Tensor>& inputs_;
   std::vector<Tensor>& outputs_;
   const Batch& batch_;
@@ -160,27 +167,29 @@ class HiddenObjective final : public LayerObjective {
         outputs_(inputs_.size()) {}
 
   double accumulate(Context& context, TrainableModel& model, const Batch& batch) override {
-    Tensor last_logits({1, teacher().info().vocab});
+    const TensorView last_logits = last_logits_.get(context, {1, teacher().info().vocab});
     for (std::int64_t s = 0; s < batch.shape.sequences; ++s) {
-      HiddenCollector collector(inputs_, outputs_, batch, s, teacher().info().d_model);
+      HiddenCollector collector(context, inputs_, outputs_, batch, s, teacher().info().d_model);
       teacher().prefill(context, sequence(batch, s), nullptr, last_logits, &collector);
     }
     const double weight = 1.0 / static_cast<double>(batch.shape.rows() * micro_batches());
     const std::vector<float> weights(static_cast<std::size_t>(batch.shape.rows()),
                                      static_cast<float>(weight));
+    const ScratchScope scope(context);
+    const std::span<const float> placed_weights = context.place(std::span<const float>(weights));
     double loss = 0;
     for (std::int64_t l = 0; l < model.layers(); ++l) {
       TrainableSsm* mixer = recurrent_mixer(model, l);
       if (mixer == nullptr) continue;
       const Tensor& input = inputs_[static_cast<std::size_t>(l)];
-      const TensorView normed = normed_.get(input.shape());
-      const TensorView out = out_.get(input.shape());
+      const TensorView normed = normed_.get(context, input.shape());
+      const TensorView out = out_.get(context, input.shape());
       rms_norm(context, input, model.input_norm(l).value, model.config().block_norm_eps, normed);
       mixer->forward(context, batch.shape, normed, out);
       const Tensor& wanted = outputs_[static_cast<std::size_t>(l)];
-      const double distance = l2_loss(context, out, wanted, weights, out);
-      mixer->backward(context, batch.shape, normed, out, d_normed_.get(input.shape()));
-      add_distance(l, distance, weight * row_norms(wanted));
+      const double distance = l2_loss(context, out, wanted, placed_weights, out);
+      mixer->backward(context, batch.shape, normed, out, d_normed_.get(context, input.shape()));
+      add_distance(l, distance, weight * row_norms(context, wanted));
       loss += distance;
     }
     return loss;
@@ -188,7 +197,7 @@ class HiddenObjective final : public LayerObjective {
 
  private:
   std::vector<Tensor> inputs_, outputs_;  // per layer
-  Activation normed_, out_, d_normed_;
+  Activation last_logits_, normed_, out_, d_normed_;
 };
 
 class LogitObjective final : public Objective {
@@ -197,12 +206,14 @@ class LogitObjective final : public Objective {
       : teacher_(std::move(teacher)), direction_(direction) {}
 
   double accumulate(Context& context, TrainableModel& model, const Batch& batch) override {
-    const TensorView wanted = wanted_.get({batch.shape.rows(), teacher_->info().vocab});
+    const TensorView wanted = wanted_.get(context, {batch.shape.rows(), teacher_->info().vocab});
     for (std::int64_t s = 0; s < batch.shape.sequences; ++s)
       teacher_->prefill(context, sequence(batch, s), nullptr,
                         wanted.rows(s * batch.shape.seqlen, batch.shape.seqlen));
     const TensorView logits = model.forward(context, batch.shape, batch.ids);
-    const double loss = kl_loss(context, logits, wanted, direction_, batch.weights, logits);
+    const ScratchScope scope(context);
+    const double loss = kl_loss(context, logits, wanted, direction_,
+                                context.place(std::span<const float>(batch.weights)), logits);
     model.backward(context, logits);
     return loss;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/base/parallel.h"
+#include "kernels/ops/copy.h"
 
 namespace tandem::training {
 namespace {
@@ -53,13 +54,18 @@ std::int64_t ParameterSet::elements() const {
   return count;
 }
 
-void ParameterSet::clear_gradients() {
+void ParameterSet::place(Context& context) {
   for (Parameter& parameter : parameters_)
-    std::fill_n(parameter.gradient.f32(), parameter.gradient.elements(), 0.0F);
+    for (Tensor* tensor : {&parameter.value, &parameter.gradient})
+      *tensor = std::move(*tensor).on_device_of(context);
+}
+
+void ParameterSet::clear_gradients(Context& context) {
+  for (Parameter& parameter : parameters_) clear(context, parameter.gradient);
 }
 
 void ParameterSet::pack_products(Context& context) {
-  if (!bf16_products_supported()) return;
+  if (context.device() != nullptr || !bf16_products_supported()) return;
   std::vector<Parameter*> weights;
   for (Parameter& parameter : parameters_)
     if (parameter.multiplies) weights.push_back(&parameter);
@@ -89,6 +95,16 @@ Status read_tensors(const Checkpoint& checkpoint, std::span<const NamedTensor> t
     std::copy_n(stored.f32(), stored.elements(), tensor.view.f32());
   }
   return {};
+}
+
+HostTensors::HostTensors(Context& context, std::vector<NamedTensor> tensors) : tensors_(std::move(tensors)) {
+  if (context.queue() == nullptr) return;
+  for (NamedTensor& tensor : tensors_) {
+    const Tensor& copy =
+        copies_.emplace_back(Tensor::uninitialized(tensor.view.shape(), tensor.view.dtype()));
+    context.queue()->copy_out(copy.data(), tensor.view.data(), copy.bytes());
+    tensor.view = copy;
+  }
 }
 
 }  // namespace tandem::training

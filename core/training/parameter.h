@@ -58,10 +58,13 @@ class ParameterSet {
   const std::deque<Parameter>& all() const { return parameters_; }
   std::int64_t elements() const;
 
-  void clear_gradients();
+  /// Moves values and gradients to where the context computes, from the host, where they are made,
+  /// initialised and read. Does nothing the second time.
+  void place(Context& context);
+  void clear_gradients(Context& context);
 
   /// From now on linear layers multiply in bf16, with the weights as they are now: to be called after every
-  /// change of the values. Does nothing where bf16_products_supported() is false.
+  /// change of the values. Does nothing on a device, or where bf16_products_supported() is false.
   void pack_products(Context& context);
 
   /// Every part's values under its name; views into this set.
@@ -71,8 +74,20 @@ class ParameterSet {
   std::deque<Parameter> parameters_;
 };
 
-/// Fills tensors, views into memory of their own, from a checkpoint that may hold more. Errors: those of
-/// Checkpoint::read.
+/// Fills tensors, views into memory of their own on the host, from a checkpoint that may hold more. Errors:
+/// those of Checkpoint::read.
 Status read_tensors(const Checkpoint& checkpoint, std::span<const NamedTensor> tensors);
+
+/// Contiguous tensors that lie where a context computes, as files take them: themselves, or copies on the
+/// host. Waits.
+class HostTensors {
+ public:
+  HostTensors(Context& context, std::vector<NamedTensor> tensors);
+  const std::vector<NamedTensor>& all() const { return tensors_; }
+
+ private:
+  std::vector<NamedTensor> tensors_;
+  std::vector<Tensor> copies_;
+};
 
 }  // namespace tandem::training

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/training/trainable_ssm.h"
+#include "kernels/ops/copy.h"
 #include "kernels/ops/norm.h"
 
 namespace tandem::training {
@@ -17,14 +18,16 @@ LayerMatrices student_layer(Context& context, TrainableSsm& mixer, TensorView no
   taken.layer = layer;
   const std::int64_t heads = mixer.layout().nheads;
   const std::int64_t seqlen = normed.extent(0);
-  taken.matrix = Tensor({heads, seqlen, seqlen});
-  taken.skip = Tensor({heads});
-  mixer.matrices(context, normed, taken.matrix);
+  Tensor matrices = Tensor::uninitialized({heads, seqlen, seqlen}, DType::F32, context.device());
+  mixer.matrices(context, normed, matrices);
+  taken.matrix = std::move(matrices).on_host(context);
+  Tensor skip = Tensor::uninitialized({1, heads}, DType::F32, context.device());
+  copy(context, mixer.skip.value.view().reshape({1, heads}), skip);
+  taken.skip = std::move(skip).on_host(context).reshape({heads});
   for (std::int64_t h = 0; h < heads; ++h) {
     taken.heads.push_back(h);
-    const float skip = mixer.skip.value.f32()[h];
-    taken.skip.f32()[h] = skip;
-    for (std::int64_t i = 0; i < seqlen; ++i) taken.matrix.view().row(h)[i * seqlen + i] -= skip;
+    for (std::int64_t i = 0; i < seqlen; ++i)
+      taken.matrix.view().row(h)[i * seqlen + i] -= taken.skip.f32()[h];
   }
   return taken;
 }
@@ -59,9 +62,9 @@ std::shared_ptr<const Capture> Probe::student(Context& context, TrainableModel& 
   for (const LayerMatrices& of_teacher : teacher_->layers) {
     auto* mixer = dynamic_cast<TrainableSsm*>(&model.mixer(of_teacher.layer));
     if (mixer == nullptr) continue;
-    Tensor normed(of_teacher.input.shape());
-    rms_norm(context, of_teacher.input, model.input_norm(of_teacher.layer).value,
-             model.config().block_norm_eps, normed);
+    const Tensor input = of_teacher.input.clone().on_device_of(context);
+    const Tensor normed = Tensor::uninitialized(input.shape(), DType::F32, context.device());
+    rms_norm(context, input, model.input_norm(of_teacher.layer).value, model.config().block_norm_eps, normed);
     LayerMatrices layer = student_layer(context, *mixer, normed, of_teacher.layer);
     layer.kind = kind;
     taken->layers.push_back(std::move(layer));

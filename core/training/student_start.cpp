@@ -20,15 +20,21 @@ constexpr double kFreshDeviation = 0.02;
 /// Mean of every layer's normed input over some tokens.
 class MeanInput final : public Model::LayerObserver {
  public:
+  explicit MeanInput(Context& context) : context_(context) {}
   void on_layer(std::int64_t /*layer*/, const Mixer& /*mixer*/, TensorView /*input*/, TensorView normed,
                 TensorView /*output*/) override {
-    std::vector<double> sums(static_cast<std::size_t>(normed.extent(1)));
-    for (std::int64_t i = 0; i < normed.extent(0); ++i)
-      for (std::size_t c = 0; c < sums.size(); ++c) sums[c] += static_cast<double>(normed.row(i)[c]);
+    const HostTensors host(context_, {{"normed", normed}});
+    const TensorView rows = host.all().front().view;
+    std::vector<double> sums(static_cast<std::size_t>(rows.extent(1)));
+    for (std::int64_t i = 0; i < rows.extent(0); ++i)
+      for (std::size_t c = 0; c < sums.size(); ++c) sums[c] += static_cast<double>(rows.row(i)[c]);
     for (double& sum : sums) sum /= static_cast<double>(normed.extent(0));
     means.push_back(std::move(sums));
   }
   std::vector<std::vector<double>> means;
+
+ private:
+  Context& context_;
 };
 
 /// The teacher's name for what a student calls `name` (models.md 1.2, 2.2).
@@ -179,8 +185,8 @@ Status start_from_teacher(Context& context, const Model& teacher, std::span<cons
     if (checkpoint->contains(source.name))
       TANDEM_RETURN_IF_ERROR(read_tensors(*checkpoint, std::span(&source, 1)));
   }
-  MeanInput inputs;
-  Tensor logits({1, teacher.info().vocab});
+  MeanInput inputs(context);
+  const Tensor logits = Tensor::uninitialized({1, teacher.info().vocab}, DType::F32, context.device());
   teacher.prefill(context, ids, nullptr, logits, &inputs);
   for (std::int64_t l = 0; l < student.layers(); ++l) {
     auto* mixer = dynamic_cast<TrainableSsm*>(&student.mixer(l));

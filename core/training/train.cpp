@@ -49,7 +49,10 @@ struct Position {
 class Run {
  public:
   Run(const Recipe& recipe, const TrainingOptions& options, TrainingObserver& observer)
-      : recipe_(recipe), folder_(options.folder), observer_(observer), context_(options.threads) {}
+      : recipe_(recipe),
+        folder_(options.folder),
+        observer_(observer),
+        context_(options.threads, options.device) {}
 
   Status begin(bool resume, const std::stop_token& stop);
   /// False when the sampling of completions was stopped: there is nothing to train on yet.
@@ -74,6 +77,7 @@ class Run {
   Status snapshot();
   void enter_stage();
   void pack_products();
+  void place_all();
   Status finish_stage();
   Status finish_update(const TrainingUpdate& done, std::ofstream& log);
   Result<TrainingUpdate> update(const BatchSource& source);
@@ -113,7 +117,8 @@ Status Run::write_fresh_folder() {
 Status Run::make_model() {
   TANDEM_TRY(const ModelConfig config, read_model_config(folder_.string()));
   if (config.family == ModelFamily::Mamba2 || config.dt_rank > 0)
-    return Error{ErrorCode::Unsupported, "models with Mamba-1-style or standard Mamba-2 mixers are not trained"};
+    return Error{ErrorCode::Unsupported,
+                 "models with Mamba-1-style or standard Mamba-2 mixers are not trained"};
   TANDEM_TRY(tokenizer_, read_tokenizer((folder_ / "tokenizer.json").string()));
   TANDEM_TRY(prompt_, read_prompt_format((folder_ / "prompt.json").string()));
   const auto end = tokenizer_->id_of(prompt_.eos_token);
@@ -165,6 +170,7 @@ Status Run::open_models() {
     // Its products as the student's: in stage 3 it costs a third of the student's arithmetic.
     LoadOptions options;
     options.weights = recipe_.precision == Precision::BF16 ? DType::BF16 : DType::F32;
+    options.device = context_.device();
     TANDEM_TRY(teacher_, open_model(recipe_.teacher, options));
     TANDEM_RETURN_IF_ERROR(check_writes(teacher_->info()));
   }
@@ -212,6 +218,7 @@ Status Run::begin(bool resume, const std::stop_token& stop) {
   if (resume && fs::exists(folder_ / kCheckpoint)) return read_checkpoint();
   TANDEM_RETURN_IF_ERROR(start_weights());
   enter_stage();
+  place_all();
   return save();
 }
 
@@ -221,6 +228,12 @@ void Run::enter_stage() {
   objective_->select_parameters(*model_);
   optimizer_.emplace(model_->parameters(), stage().optimizer);
   pack_products();
+}
+
+// To where updates compute, once all that is read from files has been.
+void Run::place_all() {
+  model_->parameters().place(context_);
+  if (optimizer_) optimizer_->place(context_);
 }
 
 // After every change of the weights, so that whoever looks at the model between updates sees the newest.
@@ -242,7 +255,10 @@ Status Run::read_checkpoint() {
   TANDEM_RETURN_IF_ERROR(cut_log());
   enter_stage();
   // A stage that has not begun starts from fresh moments.
-  return finished() || position_.step == 0 ? Status() : optimizer_->read(*checkpoint, position_.step);
+  if (!finished() && position_.step > 0)
+    TANDEM_RETURN_IF_ERROR(optimizer_->read(*checkpoint, position_.step));
+  place_all();
+  return {};
 }
 
 // Leaves the log's lines of the updates that the checkpoint knows; those after it are done again.
@@ -269,13 +285,13 @@ Status Run::save() {
                                                  static_cast<std::int32_t>(position_.step),
                                                  static_cast<std::int32_t>(position_.tokens >> 32),
                                                  static_cast<std::int32_t>(position_.tokens & 0xFFFFFFFF)};
-  const std::vector<NamedTensor> weights = model_->parameters().tensors();
-  std::vector<NamedTensor> tensors = weights;
+  const HostTensors weights(context_, model_->parameters().tensors());
+  std::vector<NamedTensor> tensors = weights.all();
   tensors.push_back({kPosition, TensorView(place.data(), DType::I32, Shape{kPlaceWords})});
-  if (!finished())
-    for (const NamedTensor& moment : optimizer_->tensors()) tensors.push_back(moment);
+  const HostTensors moments(context_, finished() ? std::vector<NamedTensor>() : optimizer_->tensors());
+  tensors.insert(tensors.end(), moments.all().begin(), moments.all().end());
   TANDEM_RETURN_IF_ERROR(write_safetensors((folder_ / kCheckpoint).string(), tensors));
-  return write_safetensors((folder_ / "model.safetensors").string(), weights, {{"format", "pt"}});
+  return write_safetensors((folder_ / "model.safetensors").string(), weights.all(), {{"format", "pt"}});
 }
 
 // One update, without its log line. The optimiser changes nothing when a gradient is not finite.
@@ -286,7 +302,7 @@ Result<TrainingUpdate> Run::update(const BatchSource& source) {
   done.goal = stage().goal;
   done.steps = stage().schedule.steps;
   done.learning_rate = learning_rate(stage().schedule, position_.step);
-  model_->parameters().clear_gradients();
+  model_->parameters().clear_gradients(context_);
   for (const Batch& batch : source.update(position_.step))
     done.loss += objective_->accumulate(context_, *model_, batch);
   Objective::Distances distances = objective_->take_distances();
@@ -343,6 +359,7 @@ Status Run::finish_stage() {
   ++position_.stage;
   position_.step = 0;
   enter_stage();
+  place_all();
   TANDEM_RETURN_IF_ERROR(save());
   if (finished()) return {};
   return tell(EventKind::Stage,

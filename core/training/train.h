@@ -15,6 +15,7 @@ struct TrainingOptions {
   std::string folder;   // where the model goes; made if absent
   bool resume = false;  // go on from the folder's checkpoint
   int threads = 1;
+  Device* device = nullptr;  // null: the CPU. On a device the student's products are in f32
 };
 
 struct TrainingResult {

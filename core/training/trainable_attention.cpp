@@ -31,14 +31,16 @@ TrainableAttention::Columns TrainableAttention::columns(const TensorView& qkv) c
 
 void TrainableAttention::forward(Context& context, const BatchShape& batch, TensorView u, TensorView out) {
   const std::int64_t rows = batch.rows();
-  const TensorView projected = projected_.get({rows, width()});
-  const TensorView mixed = mixed_.get({rows, nheads_ * headdim_});
+  const TensorView projected = projected_.get(context, {rows, width()});
+  const TensorView mixed = mixed_.get(context, {rows, nheads_ * headdim_});
   qkv_.forward(context, u, projected);
   positions_.resize(static_cast<std::size_t>(rows));
   for (std::int64_t i = 0; i < rows; ++i)
     positions_[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i % batch.seqlen);
-  rope(context, projected.columns(0, (nheads_ + nheads_kv_) * headdim_), nheads_ + nheads_kv_, positions_,
-       frequencies_);
+  const ScratchScope scope(context);
+  rope(context, projected.columns(0, (nheads_ + nheads_kv_) * headdim_), nheads_ + nheads_kv_,
+       context.place(std::span<const std::int32_t>(positions_)),
+       context.place(std::span<const float>(frequencies_)));
   const Columns c = columns(projected);
   const float scale = 1.0F / std::sqrt(static_cast<float>(headdim_));
   for (std::int64_t i = 0; i < rows; i += batch.seqlen)
@@ -51,17 +53,19 @@ void TrainableAttention::backward(Context& context, const BatchShape& batch, Ten
                                   TensorView d_u) {
   const std::int64_t rows = batch.rows();
   const std::int64_t n = batch.seqlen;
-  const TensorView d_mixed = d_mixed_.get({rows, nheads_ * headdim_});
-  const TensorView d_projected = d_projected_.get({rows, width()});
-  out_.backward(context, mixed_.get(d_mixed.shape()), d_out, d_mixed);
-  const Columns c = columns(projected_.get(d_projected.shape()));
+  const TensorView d_mixed = d_mixed_.get(context, {rows, nheads_ * headdim_});
+  const TensorView d_projected = d_projected_.get(context, {rows, width()});
+  out_.backward(context, mixed_.get(context, d_mixed.shape()), d_out, d_mixed);
+  const Columns c = columns(projected_.get(context, d_projected.shape()));
   const Columns d = columns(d_projected);
   const float scale = 1.0F / std::sqrt(static_cast<float>(headdim_));
   for (std::int64_t i = 0; i < rows; i += n)
     causal_attention_backward(context, c.q.rows(i, n), c.k.rows(i, n), c.v.rows(i, n), d_mixed.rows(i, n),
                               nheads_, nheads_kv_, scale, d.q.rows(i, n), d.k.rows(i, n), d.v.rows(i, n));
+  const ScratchScope scope(context);
   rope_backward(context, d_projected.columns(0, (nheads_ + nheads_kv_) * headdim_), nheads_ + nheads_kv_,
-                positions_, frequencies_);
+                context.place(std::span<const std::int32_t>(positions_)),
+                context.place(std::span<const float>(frequencies_)));
   qkv_.backward(context, u, d_projected, d_u);
 }
 

@@ -15,12 +15,13 @@ struct BatchShape {
   std::int64_t rows() const { return sequences * seqlen; }
 };
 
-/// Memory for an activation that lives until the next batch; grows when it must.
+/// Memory for an activation, where the context computes, that lives until the next batch; grows when it must.
 class Activation {
  public:
-  TensorView get(Shape shape, DType dtype = DType::F32) {
+  TensorView get(const Context& context, Shape shape, DType dtype = DType::F32) {
     const std::int64_t floats = (shape.elements() * element_bytes(dtype) + 3) / 4;
-    if (memory_.elements() < floats) memory_ = Tensor::uninitialized({floats});
+    if (memory_.elements() < floats || memory_.device() != context.device())
+      memory_ = Tensor::uninitialized({floats}, DType::F32, context.device());
     return {memory_.data(), dtype, shape};
   }
 

@@ -7,16 +7,13 @@
 #include "core/training/trainable_ssm.h"
 #include "kernels/ops/activation.h"
 #include "kernels/ops/activation_backward.h"
+#include "kernels/ops/copy.h"
 #include "kernels/ops/embedding.h"
 #include "kernels/ops/norm.h"
 #include "kernels/ops/norm_backward.h"
 
 namespace tandem::training {
 namespace {
-
-void copy(const TensorView& from, const TensorView& to) {
-  std::copy_n(from.f32(), from.elements(), to.f32());
-}
 
 /// Names outside the mixers (models.md 1.2, 2.2, 3.3).
 struct Names {
@@ -93,16 +90,16 @@ Status TrainableModel::read(const Checkpoint& checkpoint) {
 // x += mixer(norm(x)); x += mlp(norm(x)). Keeps x before both.
 void TrainableModel::layer_forward(Context& context, Layer& layer, TensorView x, TensorView scratch) {
   const std::int64_t rows = batch_.rows();
-  const TensorView normed = layer.normed.get(x.shape());
-  copy(x, layer.x.get(x.shape()));
+  const TensorView normed = layer.normed.get(context, x.shape());
+  copy(context, x, layer.x.get(context, x.shape()));
   rms_norm(context, x, layer.input_norm->value, config_.block_norm_eps, normed);
   layer.mixer->forward(context, batch_, normed, scratch);
   add(context, scratch, x);
 
-  const TensorView middle_normed = layer.middle_normed.get(x.shape());
-  const TensorView wide = layer.wide.get({rows, 2 * config_.d_ff});
-  const TensorView narrow = layer.narrow.get({rows, config_.d_ff});
-  copy(x, layer.middle.get(x.shape()));
+  const TensorView middle_normed = layer.middle_normed.get(context, x.shape());
+  const TensorView wide = layer.wide.get(context, {rows, 2 * config_.d_ff});
+  const TensorView narrow = layer.narrow.get(context, {rows, config_.d_ff});
+  copy(context, x, layer.middle.get(context, x.shape()));
   rms_norm(context, x, layer.post_norm->value, config_.block_norm_eps, middle_normed);
   layer.gate_up.forward(context, middle_normed, wide);
   swiglu(context, wide.columns(0, config_.d_ff), wide.columns(config_.d_ff, config_.d_ff), narrow);
@@ -117,12 +114,14 @@ TensorView TrainableModel::forward(Context& context, const BatchShape& batch,
   batch_ = batch;
   ids_.assign(ids.begin(), ids.end());
   const Shape shape = {batch.rows(), config_.d_model};
-  const TensorView x = x_.get(shape);
-  embedding(context, embedding_->value, ids, x);
-  for (Layer& layer : layers_) layer_forward(context, layer, x, scratch_.get(shape));
-  const TensorView normed = last_normed_.get(shape);
+  const TensorView x = x_.get(context, shape);
+  const ScratchScope scope(context);
+  embedding(context, embedding_->value, context.place(ids), x);
+  for (Layer& layer : layers_) layer_forward(context, layer, x, scratch_.get(context, shape));
+  const TensorView normed = last_normed_.get(context, shape);
   rms_norm(context, x, final_norm_->value, config_.norm_eps, normed);
-  const TensorView logits = logits_.get({batch.rows(), config_.is_verifier ? 1 : config_.vocab_size});
+  const TensorView logits =
+      logits_.get(context, {batch.rows(), config_.is_verifier ? 1 : config_.vocab_size});
   head_->forward(context, normed, logits);
   return logits;
 }
@@ -132,33 +131,34 @@ void TrainableModel::layer_backward(Context& context, Layer& layer, TensorView d
                                     TensorView scratch) {
   const std::int64_t rows = batch_.rows();
   const std::int64_t d_ff = config_.d_ff;
-  const TensorView wide = layer.wide.get({rows, 2 * d_ff});
-  const TensorView d_wide = d_wide_.get(wide.shape());
-  const TensorView d_narrow = d_narrow_.get({rows, d_ff});
-  layer.down.backward(context, layer.narrow.get(d_narrow.shape()), d_x, d_narrow);
+  const TensorView wide = layer.wide.get(context, {rows, 2 * d_ff});
+  const TensorView d_wide = d_wide_.get(context, wide.shape());
+  const TensorView d_narrow = d_narrow_.get(context, {rows, d_ff});
+  layer.down.backward(context, layer.narrow.get(context, d_narrow.shape()), d_x, d_narrow);
   swiglu_backward(context, wide.columns(0, d_ff), wide.columns(d_ff, d_ff), d_narrow, d_wide.columns(0, d_ff),
                   d_wide.columns(d_ff, d_ff));
-  layer.gate_up.backward(context, layer.middle_normed.get(d_x.shape()), d_wide, d_normed);
-  rms_norm_backward(context, layer.middle.get(d_x.shape()), layer.post_norm->value, config_.block_norm_eps,
-                    d_normed, scratch, layer.post_norm->gradient);
+  layer.gate_up.backward(context, layer.middle_normed.get(context, d_x.shape()), d_wide, d_normed);
+  rms_norm_backward(context, layer.middle.get(context, d_x.shape()), layer.post_norm->value,
+                    config_.block_norm_eps, d_normed, scratch, layer.post_norm->gradient);
   add(context, scratch, d_x);
 
-  layer.mixer->backward(context, batch_, layer.normed.get(d_x.shape()), d_x, d_normed);
-  rms_norm_backward(context, layer.x.get(d_x.shape()), layer.input_norm->value, config_.block_norm_eps,
-                    d_normed, scratch, layer.input_norm->gradient);
+  layer.mixer->backward(context, batch_, layer.normed.get(context, d_x.shape()), d_x, d_normed);
+  rms_norm_backward(context, layer.x.get(context, d_x.shape()), layer.input_norm->value,
+                    config_.block_norm_eps, d_normed, scratch, layer.input_norm->gradient);
   add(context, scratch, d_x);
 }
 
 void TrainableModel::backward(Context& context, TensorView d_logits) {
   const Shape shape = {batch_.rows(), config_.d_model};
-  const TensorView d_x = d_x_.get(shape);
-  const TensorView d_normed = d_normed_.get(shape);
-  head_->backward(context, last_normed_.get(shape), d_logits, d_normed);
-  rms_norm_backward(context, x_.get(shape), final_norm_->value, config_.norm_eps, d_normed, d_x,
+  const TensorView d_x = d_x_.get(context, shape);
+  const TensorView d_normed = d_normed_.get(context, shape);
+  head_->backward(context, last_normed_.get(context, shape), d_logits, d_normed);
+  rms_norm_backward(context, x_.get(context, shape), final_norm_->value, config_.norm_eps, d_normed, d_x,
                     final_norm_->gradient);
   for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer)
-    layer_backward(context, *layer, d_x, d_normed, scratch_.get(shape));
-  embedding_backward(context, ids_, d_x, embedding_->gradient);
+    layer_backward(context, *layer, d_x, d_normed, scratch_.get(context, shape));
+  const ScratchScope scope(context);
+  embedding_backward(context, context.place(std::span<const std::int32_t>(ids_)), d_x, embedding_->gradient);
 }
 
 }  // namespace tandem::training

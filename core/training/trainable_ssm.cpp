@@ -1,10 +1,9 @@
 #include "core/training/trainable_ssm.h"
 
-#include <algorithm>
-
 #include "kernels/ops/activation.h"
 #include "kernels/ops/activation_backward.h"
 #include "kernels/ops/causal_conv_backward.h"
+#include "kernels/ops/copy.h"
 #include "kernels/ops/norm.h"
 #include "kernels/ops/norm_backward.h"
 #include "kernels/ops/ssd.h"
@@ -13,14 +12,6 @@ namespace tandem::training {
 namespace {
 
 constexpr float kGatedNormEps = 1e-5F;
-
-void copy_rows(const TensorView& from, const TensorView& to) {
-  for (std::int64_t i = 0; i < from.extent(0); ++i) std::copy_n(from.row(i), from.extent(1), to.row(i));
-}
-
-void zero(const TensorView& x) {
-  std::fill_n(x.f32(), x.elements(), 0.0F);
-}
 
 }  // namespace
 
@@ -49,16 +40,18 @@ TensorView TrainableSsm::decay_columns(const TensorView& projected) const {
   return projected.columns(layout_.decay_begin, layout_.nheads);
 }
 
-TrainableSsm::Pass TrainableSsm::pass(std::int64_t rows) {
-  return {projected_.get({rows, in_proj.value.shape()[0]}), convolved_.get({rows, layout_.conv_width()}),
-          has_step_size() ? dt_.get({rows, layout_.nheads}) : TensorView(),
-          log_decay_.get({rows, layout_.nheads})};
+TrainableSsm::Pass TrainableSsm::pass(const Context& context, std::int64_t rows) {
+  return {projected_.get(context, {rows, in_proj.value.shape()[0]}),
+          convolved_.get(context, {rows, layout_.conv_width()}),
+          has_step_size() ? dt_.get(context, {rows, layout_.nheads}) : TensorView(),
+          log_decay_.get(context, {rows, layout_.nheads})};
 }
 
-TrainableSsm::Pass TrainableSsm::d_pass(std::int64_t rows) {
-  return {d_projected_.get({rows, in_proj.value.shape()[0]}), d_convolved_.get({rows, layout_.conv_width()}),
-          has_step_size() ? d_dt_.get({rows, layout_.nheads}) : TensorView(),
-          d_log_decay_.get({rows, layout_.nheads})};
+TrainableSsm::Pass TrainableSsm::d_pass(const Context& context, std::int64_t rows) {
+  return {d_projected_.get(context, {rows, in_proj.value.shape()[0]}),
+          d_convolved_.get(context, {rows, layout_.conv_width()}),
+          has_step_size() ? d_dt_.get(context, {rows, layout_.nheads}) : TensorView(),
+          d_log_decay_.get(context, {rows, layout_.nheads})};
 }
 
 SsdOperands TrainableSsm::operands(const Pass& pass, std::int64_t begin, std::int64_t count) const {
@@ -85,13 +78,13 @@ SsdGradients TrainableSsm::gradients(const Pass& pass, std::int64_t begin, std::
 }
 
 void TrainableSsm::project(Context& context, const BatchShape& batch, TensorView u) {
-  const Pass p = pass(batch.rows());
+  const Pass p = pass(context, batch.rows());
   in_.forward(context, u, p.projected);
   const ScratchScope scope(context);
   const TensorView window =
       context.scratch_tensor({conv_weight.matrix().extent(1) - 1, layout_.conv_width()});
   for (std::int64_t i = 0; i < batch.rows(); i += batch.seqlen) {
-    zero(window);
+    clear(context, window);
     causal_conv(context, conv_columns(p.projected).rows(i, batch.seqlen), conv_weight.matrix(),
                 conv_bias.value, conv_activation_, window, p.convolved.rows(i, batch.seqlen));
   }
@@ -99,8 +92,8 @@ void TrainableSsm::project(Context& context, const BatchShape& batch, TensorView
 }
 
 void TrainableSsm::project_backward(Context& context, const BatchShape& batch, TensorView u, TensorView d_u) {
-  const Pass p = pass(batch.rows());
-  const Pass d = d_pass(batch.rows());
+  const Pass p = pass(context, batch.rows());
+  const Pass d = d_pass(context, batch.rows());
   decay_backward(context, decay_columns(p.projected), d.dt, d.log_decay, decay_columns(d.projected));
   for (std::int64_t i = 0; i < batch.rows(); i += batch.seqlen)
     causal_conv_backward(context, conv_columns(p.projected).rows(i, batch.seqlen), conv_weight.matrix(),
@@ -112,13 +105,13 @@ void TrainableSsm::project_backward(Context& context, const BatchShape& batch, T
 
 void TrainableSsm::forward(Context& context, const BatchShape& batch, TensorView u, TensorView out) {
   project(context, batch, u);
-  const Pass p = pass(batch.rows());
-  const TensorView mixed = mixed_.get({batch.rows(), layout_.inner()});
-  const TensorView gated = gated_.get(mixed.shape());
+  const Pass p = pass(context, batch.rows());
+  const TensorView mixed = mixed_.get(context, {batch.rows(), layout_.inner()});
+  const TensorView gated = gated_.get(context, mixed.shape());
   const ScratchScope scope(context);
   const TensorView state = context.scratch_tensor({layout_.nheads, layout_.headdim, layout_.dstate});
   for (std::int64_t i = 0; i < batch.rows(); i += batch.seqlen) {
-    zero(state);
+    clear(context, state);
     ssd_scan(context, operands(p, i, batch.seqlen), state, chunk_, mixed.rows(i, batch.seqlen));
   }
   gate(context, mixed, gate_columns(p.projected), gated);
@@ -127,11 +120,11 @@ void TrainableSsm::forward(Context& context, const BatchShape& batch, TensorView
 
 void TrainableSsm::backward(Context& context, const BatchShape& batch, TensorView u, TensorView d_out,
                             TensorView d_u) {
-  const Pass p = pass(batch.rows());
-  const Pass d = d_pass(batch.rows());
-  const TensorView mixed = mixed_.get({batch.rows(), layout_.inner()});
-  const TensorView d_mixed = d_mixed_.get(mixed.shape());
-  out_.backward(context, gated_.get(mixed.shape()), d_out, d_mixed);
+  const Pass p = pass(context, batch.rows());
+  const Pass d = d_pass(context, batch.rows());
+  const TensorView mixed = mixed_.get(context, {batch.rows(), layout_.inner()});
+  const TensorView d_mixed = d_mixed_.get(context, mixed.shape());
+  out_.backward(context, gated_.get(context, mixed.shape()), d_out, d_mixed);
   gate_backward(context, mixed, gate_columns(p.projected), d_mixed, d_mixed, gate_columns(d.projected));
   for (std::int64_t i = 0; i < batch.rows(); i += batch.seqlen)
     ssd_scan_backward(context, operands(p, i, batch.seqlen), {}, chunk_, d_mixed.rows(i, batch.seqlen), {},
@@ -144,17 +137,16 @@ void TrainableSsm::matrices(Context& context, TensorView u, TensorView m) {
   project(context, {1, rows}, u);
   std::vector<std::int64_t> heads;
   for (std::int64_t h = 0; h < layout_.nheads; ++h) heads.push_back(h);
-  ssd_matrix(context, operands(pass(rows), 0, rows), heads, {}, {}, m);
-  for (std::int64_t h = 0; h < layout_.nheads; ++h)
-    for (std::int64_t t = 0; t < rows; ++t) m.row(h)[t * rows + t] += skip.value.f32()[h];
+  ssd_matrix(context, operands(pass(context, rows), 0, rows), heads, {}, {}, m);
+  add_diagonals(context, skip.value, m);
 }
 
 void TrainableSsm::matrices_backward(Context& context, TensorView u, TensorView d_m, TensorView d_u) {
   const std::int64_t rows = u.extent(0);
-  const Pass d = d_pass(rows);
-  zero(d.projected);  // the gate
-  zero(d.convolved);  // x
-  ssd_matrix_backward(context, operands(pass(rows), 0, rows), d_m, gradients(d, 0, rows));
+  const Pass d = d_pass(context, rows);
+  clear(context, d.projected);  // the gate
+  clear(context, d.convolved);  // x
+  ssd_matrix_backward(context, operands(pass(context, rows), 0, rows), d_m, gradients(d, 0, rows));
   project_backward(context, {1, rows}, u, d_u);
 }
 
@@ -175,7 +167,7 @@ void TrainableDiscreteMamba2::decay_backward(Context& context, TensorView raw, T
 }
 
 void TrainableDiscreteMamba2::gate(Context& context, TensorView y, TensorView z, TensorView gated) {
-  copy_rows(y, gated);
+  copy(context, y, gated);
   silu_gate(context, gated, z, z_bias.value);
 }
 
@@ -202,7 +194,7 @@ void TrainableHybridMamba2::decay_backward(Context& context, TensorView raw, Ten
 }
 
 void TrainableHybridMamba2::gate(Context& context, TensorView y, TensorView z, TensorView gated) {
-  copy_rows(y, gated);
+  copy(context, y, gated);
   gated_group_norm(context, gated, z, norm.value, layout().headdim, kGatedNormEps);
 }
 

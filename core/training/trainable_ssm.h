@@ -52,8 +52,8 @@ class TrainableSsm : public TrainableMixer {
   struct Pass {
     TensorView projected, convolved, dt, log_decay;
   };
-  Pass pass(std::int64_t rows);
-  Pass d_pass(std::int64_t rows);
+  Pass pass(const Context& context, std::int64_t rows);
+  Pass d_pass(const Context& context, std::int64_t rows);
   void project(Context& context, const BatchShape& batch, TensorView u);
   /// From the gradients of convolved, dt and log_decay (and of the gate columns, which are in d_projected
   /// already) to the parameters and the input.

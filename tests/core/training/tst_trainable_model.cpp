@@ -157,7 +157,7 @@ class TestTrainableModel : public QObject {
         QVERIFY(std::abs(parameter.gradient.f32()[i] - 2 * once[p].f32()[i]) <= 1e-5 * length + 1e-9);
       ++p;
     }
-    model->parameters().clear_gradients();
+    model->parameters().clear_gradients(problem.context);
     for (Parameter& parameter : model->parameters().all()) QCOMPARE(norm(parameter.gradient), 0.0);
   }
 
@@ -170,7 +170,7 @@ class TestTrainableModel : public QObject {
     const double loss = problem.loss(true);
     std::vector<Tensor> exact;
     for (Parameter& parameter : model->parameters().all()) exact.push_back(parameter.gradient.clone());
-    model->parameters().clear_gradients();
+    model->parameters().clear_gradients(problem.context);
     model->parameters().pack_products(problem.context);
     const double rounded_loss = problem.loss(true);
     QVERIFY(rounded_loss != loss);
