@@ -1,4 +1,6 @@
 // Training on a device: every goal's losses and norms are the CPU's, and runs resume there.
+#include <map>
+
 #include <QTemporaryDir>
 #include <QTest>
 
@@ -29,7 +31,7 @@ constexpr const char* kMamba = R"({
 
 QString stage_text(const char* goal, int tokens) {
   return QString(R"({"goal": "%1", "sequences": 2, "tokens": %2,
-                     "schedule": {"peak": 0.003, "steps": 2, "warmup": 1}})")
+                     "schedule": {"peak": 0.0003, "steps": 2, "warmup": 1}})")
       .arg(goal)
       .arg(tokens);
 }
@@ -58,9 +60,10 @@ struct Listener final : TrainingObserver {
   }
 };
 
-/// To 0.1 %: Adam's first updates go by the gradients' signs, so that the rounding of small ones shows.
+/// Sums in f32, in different orders, seen through eight updates at a low rate: Adam's first ones go by the
+/// gradients' signs, so that at a high one the rounding of small ones shows.
 bool alike(double a, double b) {
-  return std::abs(a - b) <= 1e-3 * std::max(std::abs(a), std::abs(b)) + 1e-6;
+  return std::abs(a - b) <= 2e-5 * std::max(std::abs(a), std::abs(b)) + 1e-6;
 }
 
 }  // namespace
