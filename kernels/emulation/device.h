@@ -29,22 +29,6 @@ using std::isnan;
 using std::max;
 using std::min;
 
-struct alignas(8) float2 {
-  float x, y;
-};
-struct alignas(16) float4 {
-  float x, y, z, w;
-};
-struct alignas(8) uint2 {
-  unsigned x, y;
-};
-inline float2 make_float2(float x, float y) {
-  return {x, y};
-}
-inline float4 make_float4(float x, float y, float z, float w) {
-  return {x, y, z, w};
-}
-
 inline void __syncthreads(tandem::emulation::Location where = tandem::emulation::Location::current()) {
   tandem::emulation::block_barrier(where);
 }

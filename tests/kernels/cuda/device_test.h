@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <functional>
+#include <initializer_list>
 #include <span>
 #include <vector>
 
@@ -118,6 +119,24 @@ inline std::vector<double> reference(const TensorView& view) {
     values.push_back(static_cast<double>(view.f32()[i / width * stride + i % width]));
   }
   return values;
+}
+
+/// The elements of several results, one after another.
+inline std::vector<double> together(std::initializer_list<TensorView> views) {
+  std::vector<double> all;
+  for (const TensorView& view : views) {
+    const std::vector<double> values = reference(view);
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+inline std::vector<float> together(TestDevice& device, std::initializer_list<TensorView> views) {
+  std::vector<float> all;
+  for (const TensorView& view : views) {
+    const std::vector<float> values = device.get(view);
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
 }
 
 }  // namespace tandem::test

@@ -25,29 +25,12 @@ using test::Array;
 using test::device_difference;
 using test::reference;
 using test::TestDevice;
+using test::together;
 
 namespace {
 
 // Sums of some hundred products in f32, in different orders.
 constexpr double kSums = 1e-5;
-
-/// Outputs one after the other, those of parameters with what they held before.
-std::vector<double> together(std::initializer_list<TensorView> views) {
-  std::vector<double> all;
-  for (const TensorView& view : views) {
-    const std::vector<double> values = reference(view);
-    all.insert(all.end(), values.begin(), values.end());
-  }
-  return all;
-}
-std::vector<float> together(TestDevice& device, std::initializer_list<TensorView> views) {
-  std::vector<float> all;
-  for (const TensorView& view : views) {
-    const std::vector<float> values = device.get(view);
-    all.insert(all.end(), values.begin(), values.end());
-  }
-  return all;
-}
 
 void add_shapes() {
   QTest::addColumn<int>("rows");

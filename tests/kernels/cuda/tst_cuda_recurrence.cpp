@@ -14,6 +14,7 @@ using test::Array;
 using test::device_difference;
 using test::reference;
 using test::TestDevice;
+using test::together;
 
 namespace {
 
@@ -23,19 +24,6 @@ const std::vector<std::int32_t> kSlotIds = {4, 0, 3};
 constexpr double kStep = 5e-6;
 // Over a sequence decays multiply, too.
 constexpr double kScan = 2e-5;
-
-std::vector<double> joined(const TensorView& first, const TensorView& second) {
-  std::vector<double> all = reference(first);
-  const std::vector<double> rest = reference(second);
-  all.insert(all.end(), rest.begin(), rest.end());
-  return all;
-}
-std::vector<float> joined(TestDevice& device, const TensorView& first, const TensorView& second) {
-  std::vector<float> all = device.get(first);
-  const std::vector<float> rest = device.get(second);
-  all.insert(all.end(), rest.begin(), rest.end());
-  return all;
-}
 
 /// Operands of R rows; heads share x and b, but not c.
 struct SsdProblem {
@@ -181,9 +169,9 @@ class TestCudaRecurrence : public QObject {
         const TensorView end = device.put(start);
         cuda::causal_conv(device.stream(), device.put(x), device.put(weight),
                           with_bias ? device.put(bias) : TensorView(), activation, end, out);
-        return joined(device, out, end);
+        return together(device, {out, end});
       };
-      QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kStep), QString());
+      QCOMPARE(device_difference(run, together({y.view(), moved.view()}), kStep), QString());
     }
   }
 
@@ -205,9 +193,9 @@ class TestCudaRecurrence : public QObject {
       const TensorView end = device.put(windows);
       cuda::causal_conv_step(device.stream(), device.put(x), device.put(weight), device.put(bias),
                              ConvActivation::Silu, end, device.put_ids(kSlotIds), out);
-      return joined(device, out, end);
+      return together(device, {out, end});
     };
-    QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kStep), QString());
+    QCOMPARE(device_difference(run, together({y.view(), moved.view()}), kStep), QString());
   }
 
   void ssm_step_data() {
@@ -276,12 +264,12 @@ class TestCudaRecurrence : public QObject {
         const TensorView end = device.put(states);
         cuda::ssm_step(device.stream(), operands([&](Array& array) { return device.put(array); }), kept, end,
                        device.put_ids(kSlotIds), out);
-        std::vector<float> all = joined(device, out, kept);
+        std::vector<float> all = together(device, {out, kept});
         const std::vector<float> rest = device.get(end);
         all.insert(all.end(), rest.begin(), rest.end());
         return all;
       };
-      std::vector<double> want = joined(y.view(), windows_after.view());
+      std::vector<double> want = together({y.view(), windows_after.view()});
       const std::vector<double> rest = reference(states_after.view());
       want.insert(want.end(), rest.begin(), rest.end());
       QCOMPARE(device_difference(run, want, kStep), QString());
@@ -320,9 +308,9 @@ class TestCudaRecurrence : public QObject {
       const SsdOperands operands = problem.on(device);
       const TensorView scratch = device.empty(Shape{cuda::ssd_scan_scratch(operands)});
       cuda::ssd_scan(device.stream(), operands, end, scratch, out);
-      return joined(device, out, end);
+      return together(device, {out, end});
     };
-    QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kScan), QString());
+    QCOMPARE(device_difference(run, together({y.view(), moved.view()}), kScan), QString());
   }
 
   void ssd_scan_backward_data() { ssd_scan_data(); }
@@ -436,9 +424,9 @@ class TestCudaRecurrence : public QObject {
       const TensorView out = device.empty(y.view().shape());
       const TensorView end = device.put(states);
       cuda::selective_step(device.stream(), problem.on(device), end, device.put_ids(kSlotIds), out);
-      return joined(device, out, end);
+      return together(device, {out, end});
     };
-    QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kStep), QString());
+    QCOMPARE(device_difference(run, together({y.view(), moved.view()}), kStep), QString());
   }
 
   void selective_scan_data() { selective_step_data(); }
@@ -459,9 +447,9 @@ class TestCudaRecurrence : public QObject {
         const TensorView out = device.empty(y.view().shape());
         const TensorView end = device.put(state);
         cuda::selective_scan(device.stream(), problem.on(device), end, out);
-        return joined(device, out, end);
+        return together(device, {out, end});
       };
-      QCOMPARE(device_difference(run, joined(y.view(), moved.view()), kScan), QString());
+      QCOMPARE(device_difference(run, together({y.view(), moved.view()}), kScan), QString());
     }
   }
 
