@@ -20,10 +20,12 @@
 namespace tandem::test {
 
 #ifdef TANDEM_HAS_CUDA
-/// The first GPU, which may be emulated; null if there is none.
+/// The first GPU, which may be emulated; null, and a warning that says why, if there is none.
 inline Device* cuda_device() {
   std::array<char, 256> why{};
-  return cuda::open_device(kDeviceInterface, 0, why.data(), why.size());
+  Device* device = cuda::open_device(kDeviceInterface, 0, why.data(), why.size());
+  if (device == nullptr) qWarning("nothing is tested on a GPU: %s", why.data());
+  return device;
 }
 #endif
 
