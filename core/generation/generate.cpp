@@ -151,7 +151,7 @@ class Run {
     const auto rows = static_cast<std::int64_t>(active_.size());
     drawn_.resize(active_.size());
     logprobs_.resize(active_.size());
-    draw(context_, logits_.view().rows(0, rows), model_.tokenizer().vocab_size(),
+    draw(context_, logits_.view().rows(0, rows), model_.vocab_size(),
          {request_.sampling.temperature, request_.sampling.top_k, request_.sampling.top_p}, uniforms_, drawn_,
          logprobs_);
   }

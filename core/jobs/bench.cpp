@@ -180,7 +180,7 @@ class Sitting {
   /// Ids that are uniform over the vocabulary, the same for every model of that vocabulary.
   std::vector<std::int32_t> random_prompt(const Model& model, std::int64_t tokens) const {
     std::vector<std::int32_t> ids;
-    const auto vocab = static_cast<float>(model.tokenizer().vocab_size());
+    const auto vocab = static_cast<float>(model.vocab_size());
     for (std::int64_t i = 0; i < tokens; ++i)
       ids.push_back(static_cast<std::int32_t>(
           vocab * completion_uniform(options_.seed, 0, 0, static_cast<std::uint32_t>(i))));
@@ -199,7 +199,7 @@ class Sitting {
     ++position_;
     tokens_.resize(slots_.size());
     logprobs_.resize(slots_.size());
-    tandem::draw(context_, logits, model.tokenizer().vocab_size(), {}, uniforms_, tokens_, logprobs_);
+    tandem::draw(context_, logits, model.vocab_size(), {}, uniforms_, tokens_, logprobs_);
   }
 
   void note_memory(const Case& bar, std::int64_t context, std::int64_t bytes) {

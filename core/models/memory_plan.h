@@ -26,6 +26,9 @@ struct MemoryPlan {
 /// weight_bytes are planned. Errors: those of open_model() that need no data.
 Result<ModelInfo> inspect_model(const std::string& name_or_path, const LoadOptions& options = {});
 
+/// The same for random_model().
+Result<ModelInfo> inspect_shape(const std::string& name_or_path, const LoadOptions& options = {});
+
 /// @param shape prompt, completions and their length; all zero for the weights alone.
 MemoryPlan plan_memory(const ModelInfo& info, const StateShape& shape);
 

@@ -60,7 +60,9 @@ struct ModelInfo {
   std::string name;    // of the folder or file, "pocket-teacher"
   std::string family;  // "llama", "llamba", "mamba_in_llama", "mamba2"
   std::string path;
-  std::string sha256;       // of the weight files' bytes, hexadecimal
+  std::string sha256;  // of the weight files' bytes, hexadecimal
+  bool random_weights =
+      false;                // no files: the shape is a published one's or a configuration's, the text is none
   std::string config_json;  // config.json as read
   std::int64_t parameters = 0;
   std::int64_t weight_bytes = 0;   // the matrices that a decode step reads, as packed
@@ -95,8 +97,11 @@ class Model {
 
   const ModelInfo& info() const { return info_; }
   const PromptFormat& prompt() const { return prompt_; }
+  /// Not of a model with random weights, which has none.
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   std::shared_ptr<const Tokenizer> shared_tokenizer() const { return tokenizer_; }
+  /// Ids from here on are padding of the embedding, never to be sampled.
+  std::int64_t vocab_size() const { return tokenizer_ ? tokenizer_->vocab_size() : info_.vocab; }
   const ModelWeights& weights() const { return *weights_; }
   /// Where the weights lie, so where contexts must compute; null: on the CPU.
   Device* device() const { return device_; }
@@ -150,6 +155,17 @@ struct LoadOptions {
 /// wanted): NotFound, BadFormat, Mismatch, Unsupported, OutOfRange (memory), Cancelled.
 Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path,
                                                 const LoadOptions& options = {});
+
+/// Published models whose shapes come along: a configuration, no weights. Where a fact is not published the
+/// most likely one stands: Llamba-1B has Llamba-3B's heads and state size, MambaInLlama-1B attends in every
+/// fourth layer (models.md 2.1, 3.1).
+inline constexpr std::array kPublishedShapes = {"Llama-3.2-1B", "Llamba-1B", "MambaInLlama-1B",
+                                                "Llama-3.2-3B", "Llamba-3B", "MambaInLlama-3B"};
+/// A model of random BF16 weights, the same ones every time, to measure what its shape costs. It has no
+/// tokenizer: ids go in and come out. `name_or_path`: one of kPublishedShapes, or a folder with a
+/// config.json. Errors: those of open_model() that concern no weights.
+Result<std::shared_ptr<const Model>> random_model(const std::string& name_or_path,
+                                                  const LoadOptions& options = {});
 
 /// Refuses models that cannot write. Errors: Unsupported, when the model is a verifier.
 Status check_writes(const ModelInfo& info);

@@ -97,12 +97,23 @@ std::string model_name(const fs::path& path) {
   return full.has_filename() ? full.filename().string() : full.parent_path().filename().string();
 }
 
+/// A folder with a configuration and no weights.
+Result<fs::path> shape_path(const std::string& name_or_path) {
+  std::error_code ignored;
+  if (fs::is_directory(name_or_path, ignored)) return fs::path(name_or_path);
+  if (std::find(kPublishedShapes.begin(), kPublishedShapes.end(), name_or_path) != kPublishedShapes.end())
+    return fs::path(resource_path("shapes")) / name_or_path;
+  return Error{ErrorCode::NotFound,
+               fmt::format("{}: no folder with a config.json, and no published shape has this name ({})",
+                           name_or_path, fmt::join(kPublishedShapes, ", "))};
+}
+
 /// A model before its weights are read.
 struct ModelFiles {
   fs::path path;  // a folder, or a .gguf file
   ModelConfig config;
-  std::shared_ptr<const Checkpoint> checkpoint;
-  ModelInfo info;  // without sha256; bytes as planned
+  std::shared_ptr<const Checkpoint> checkpoint;  // null: random weights
+  ModelInfo info;                                // without sha256; bytes as planned
 };
 
 ModelInfo describe_model(const ModelFiles& files, const ModelWeights& layers, const TensorSource& plan) {
@@ -112,11 +123,8 @@ ModelInfo describe_model(const ModelFiles& files, const ModelWeights& layers, co
   info.family = model_family_name(config.family);
   info.path = files.path.string();
   info.config_json = config.json;
-  for (const TensorEntry* entry : files.checkpoint->tensors()) {
-    std::int64_t elements = 1;
-    for (const std::int64_t extent : entry->shape) elements *= extent;
-    info.parameters += elements;
-  }
+  info.random_weights = files.checkpoint == nullptr;
+  info.parameters = plan.parameters();
   info.vocab = config.vocab_size;
   info.is_verifier = config.is_verifier;
   info.d_model = config.d_model;
@@ -139,6 +147,16 @@ std::int64_t packed_bytes(const ModelWeights& weights) {
   return bytes;
 }
 
+/// Compares configuration and checkpoint, and adds up what they need.
+Status plan_files(ModelFiles& files, const LoadOptions& options) {
+  if (options.attention_rope != AttentionRope::ByNames) files.config.attention_rope = options.attention_rope;
+  TensorSource plan(files.checkpoint.get(), options.weights, options.device);
+  const auto layers = build_weights(files.config, plan);
+  TANDEM_RETURN_IF_ERROR(plan.finish());
+  files.info = describe_model(files, *layers, plan);
+  return {};
+}
+
 Result<ModelFiles> open_files(const std::string& name_or_path, const LoadOptions& options) {
   ModelFiles files;
   TANDEM_TRY(files.path, model_path(name_or_path));
@@ -149,21 +167,24 @@ Result<ModelFiles> open_files(const std::string& name_or_path, const LoadOptions
     TANDEM_TRY(files.config, read_model_config(files.path.string()));
     TANDEM_TRY(files.checkpoint, Checkpoint::open(files.path.string()));
   }
-  if (options.attention_rope != AttentionRope::ByNames) files.config.attention_rope = options.attention_rope;
-  TensorSource plan(*files.checkpoint, options.weights, options.device);
-  const auto layers = build_weights(files.config, plan);
-  TANDEM_RETURN_IF_ERROR(plan.finish());
-  files.info = describe_model(files, *layers, plan);
+  TANDEM_RETURN_IF_ERROR(plan_files(files, options));
   return files;
 }
 
-/// Adds up the bytes read for LoadOptions::progress; the files are read twice, for the weights and, on a
-/// thread of its own, for their hash. report() belongs to the loading thread; the rest is
+Result<ModelFiles> open_shape(const std::string& name_or_path, const LoadOptions& options) {
+  ModelFiles files;
+  TANDEM_TRY(files.path, shape_path(name_or_path));
+  TANDEM_TRY(files.config, read_model_config(files.path.string()));
+  TANDEM_RETURN_IF_ERROR(plan_files(files, options));
+  return files;
+}
+
+/// Adds up the bytes read for LoadOptions::progress. report() belongs to the loading thread; the rest is
 /// thread-safe.
 class LoadProgress {
  public:
-  LoadProgress(const LoadOptions& options, std::int64_t file_bytes)
-      : options_(options), total_(2 * file_bytes) {}
+  LoadProgress(const LoadOptions& options, std::int64_t total_bytes)
+      : options_(options), total_(total_bytes) {}
   void add(std::int64_t bytes) { done_ += bytes; }
   /// False when the rest need not be read.
   bool goes_on() const { return !abandoned_ && !options_.stop.stop_requested(); }
@@ -186,18 +207,29 @@ Result<std::unique_ptr<ModelWeights>> read_weights(const ModelFiles& files, cons
                                                    LoadProgress& progress) {
   try {
     Context context(1, options.device);
-    TensorSource source(*files.checkpoint, options.weights, context, [&progress](std::int64_t bytes) {
+    TensorSource source(files.checkpoint.get(), options.weights, context, [&progress](std::int64_t bytes) {
       progress.add(bytes);
       progress.report();
       return progress.goes_on();
     });
     auto weights = build_weights(files.config, source);
     TANDEM_RETURN_IF_ERROR(source.finish());
-    if (files.checkpoint->gguf() != nullptr) weights->file = files.checkpoint;
+    if (files.checkpoint && files.checkpoint->gguf() != nullptr) weights->file = files.checkpoint;
     return weights;
   } catch (const DeviceError& error) {
     return Error{ErrorCode::OutOfRange, fmt::format("{}: {}", files.info.name, error.what())};
   }
+}
+
+/// With the sizes that packing gave.
+std::shared_ptr<const Model> make_model(ModelInfo info, TextSide text, std::unique_ptr<ModelWeights> weights,
+                                        Device* device) {
+  const std::int64_t packed = packed_bytes(*weights);
+  info.memory_bytes += packed - info.weight_bytes;
+  info.weight_bytes = packed;
+  info.eos_ids = std::move(text.eos_ids);
+  return std::make_shared<Model>(std::move(info), std::move(text.prompt), std::move(text.tokenizer),
+                                 std::move(weights), device);
 }
 
 }  // namespace
@@ -215,11 +247,27 @@ Result<ModelInfo> inspect_model(const std::string& name_or_path, const LoadOptio
   return std::move(files.info);
 }
 
+Result<ModelInfo> inspect_shape(const std::string& name_or_path, const LoadOptions& options) {
+  TANDEM_TRY(ModelFiles files, open_shape(name_or_path, options));
+  return std::move(files.info);
+}
+
+Result<std::shared_ptr<const Model>> random_model(const std::string& name_or_path,
+                                                  const LoadOptions& options) {
+  TANDEM_TRY(ModelFiles files, open_shape(name_or_path, options));
+  TANDEM_RETURN_IF_ERROR(
+      check_load(files.info, plan_memory(files.info, {}), available_memory(options.device)));
+  LoadProgress progress(options, files.info.parameters * element_bytes(DType::BF16));
+  TANDEM_TRY(auto weights, read_weights(files, options, progress));
+  return make_model(std::move(files.info), {}, std::move(weights), options.device);
+}
+
 Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path, const LoadOptions& options) {
   TANDEM_TRY(ModelFiles files, open_files(name_or_path, options));
   const MemoryPlan plan = plan_memory(files.info, {});
   TANDEM_RETURN_IF_ERROR(check_load(files.info, plan, available_memory(options.device)));
-  LoadProgress progress(options, files.checkpoint->file_bytes());
+  // The files are read twice: for the weights and, on a thread of its own, for their hash.
+  LoadProgress progress(options, 2 * files.checkpoint->file_bytes());
   auto hash = std::async(std::launch::async, [&] {
     return files.checkpoint->sha256([&progress](std::int64_t bytes) {
       progress.add(bytes);
@@ -234,16 +282,9 @@ Result<std::shared_ptr<const Model>> open_model(const std::string& name_or_path,
   }
   constexpr auto kReportEvery = std::chrono::milliseconds(50);
   while (hash.wait_for(kReportEvery) != std::future_status::ready) progress.report();
-  ModelInfo info = std::move(files.info);
-  const std::int64_t packed = packed_bytes(**weights);
-  info.memory_bytes += packed - info.weight_bytes;
-  info.weight_bytes = packed;
-  info.eos_ids = std::move(text->eos_ids);
-  TANDEM_TRY(info.sha256, hash.get());
+  TANDEM_TRY(files.info.sha256, hash.get());
   progress.report();
-  return std::shared_ptr<const Model>(std::make_shared<Model>(std::move(info), std::move(text->prompt),
-                                                              std::move(text->tokenizer), *std::move(weights),
-                                                              options.device));
+  return make_model(std::move(files.info), *std::move(text), *std::move(weights), options.device);
 }
 
 }  // namespace tandem

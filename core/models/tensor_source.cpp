@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/models/random_weights.h"
+
 namespace tandem {
 namespace {
 
@@ -19,26 +21,33 @@ Shape to_shape(const std::vector<std::int64_t>& extents) {
 
 void TensorSource::check(const std::string& name, const std::vector<std::int64_t>& expected) {
   taken_.insert(name);
-  if (!checkpoint_.contains(name)) {
+  parameters_ += to_shape(expected).elements();
+  if (checkpoint_ == nullptr) return;
+  if (!checkpoint_->contains(name)) {
     problems_.push_back(
         fmt::format("'{}' is missing, the configuration implies [{}]", name, fmt::join(expected, ", ")));
-  } else if (const auto found = checkpoint_.shape(name); found != expected) {
+  } else if (const auto found = checkpoint_->shape(name); found != expected) {
     problems_.push_back(fmt::format("'{}' has shape [{}], the configuration implies [{}]", name,
                                     fmt::join(found, ", "), fmt::join(expected, ", ")));
   }
 }
 
 Error TensorSource::cancelled() const {
-  return {ErrorCode::Cancelled, checkpoint_.path() + ": loading was cancelled"};
+  return {ErrorCode::Cancelled,
+          (checkpoint_ != nullptr ? checkpoint_->path() : "random weights") + ": loading was cancelled"};
 }
 
 bool TensorSource::read(const std::string& name, TensorView to) {
   if (!ok()) return false;
-  if (const Status status = checkpoint_.read_into(name, to); !status) {
+  std::int64_t bytes = to.elements() * element_bytes(DType::BF16);
+  if (checkpoint_ == nullptr) {
+    fill_random(name, to);
+  } else if (const Status status = checkpoint_->read_into(name, to); !status) {
     error_ = status.error();
-  } else if (advance_ && !advance_(checkpoint_.stored_bytes(name))) {
-    error_ = cancelled();
+  } else {
+    bytes = checkpoint_->stored_bytes(name);
   }
+  if (ok() && advance_ && !advance_(bytes)) error_ = cancelled();
   return ok();
 }
 
@@ -61,15 +70,15 @@ Tensor TensorSource::take_host(const std::string& name, std::initializer_list<st
 
 EmbeddingTable TensorSource::take_table(const std::string& name, std::int64_t rows, std::int64_t columns) {
   check(name, {rows, columns});
-  const bool quantized = checkpoint_.is_quantized(name);
+  const bool quantized = is_quantized(name);
   if (quantized && device_ == nullptr) {
-    memory_bytes_ += checkpoint_.stored_bytes(name);
+    memory_bytes_ += checkpoint_->stored_bytes(name);
     if (planning() || !ok()) return {};
-    auto stored = checkpoint_.blocks(name);
+    auto stored = checkpoint_->blocks(name);
     if (!stored) error_ = stored.error();
     return stored ? EmbeddingTable{{}, *stored} : EmbeddingTable();
   }
-  const DType type = checkpoint_.exact_type(name);
+  const DType type = exact_type(name);
   memory_bytes_ += rows * columns * element_bytes(type);
   if (planning() || !ok()) return {};
   EmbeddingTable table{Tensor::uninitialized({rows, columns}, type), std::nullopt};
@@ -101,7 +110,7 @@ void TensorSource::count_kept(std::int64_t rows, std::int64_t columns, std::int6
 
 bool TensorSource::all_quantized(const std::vector<Part>& parts) const {
   return std::all_of(parts.begin(), parts.end(),
-                     [this](const Part& part) { return checkpoint_.is_quantized(part.name); });
+                     [this](const Part& part) { return is_quantized(part.name); });
 }
 
 PackedMatrix TensorSource::keep(const std::vector<Part>& parts, std::int64_t columns) {
@@ -110,13 +119,13 @@ PackedMatrix TensorSource::keep(const std::vector<Part>& parts, std::int64_t col
   for (const Part& part : parts) {
     check(part.name, {part.rows, columns});
     rows += part.rows;
-    stored += checkpoint_.stored_bytes(part.name);
+    stored += checkpoint_->stored_bytes(part.name);
   }
   count_kept(rows, columns, stored);
   if (planning() || !ok()) return {};
   std::vector<BlockRows> kept;
   for (const Part& part : parts) {
-    auto blocks = checkpoint_.blocks(part.name);
+    auto blocks = checkpoint_->blocks(part.name);
     if (!blocks) {
       error_ = blocks.error();
       return {};
@@ -136,7 +145,7 @@ PackedMatrix TensorSource::pack(const std::vector<Part>& parts, std::int64_t col
   for (const Part& part : parts) {
     check(part.name, {part.rows, columns});
     rows += part.rows;
-    narrow = narrow && checkpoint_.exact_type(part.name) == DType::BF16;
+    narrow = narrow && exact_type(part.name) == DType::BF16;
   }
   const DType type = narrow ? DType::BF16 : DType::F32;
   count_packed(rows, columns);
@@ -155,13 +164,13 @@ PackedMatrix TensorSource::pack(const std::vector<Part>& parts, std::int64_t col
 PackedMatrix TensorSource::pack_again(const EmbeddingTable& table, const std::string& name, std::int64_t rows,
                                       std::int64_t columns) {
   TANDEM_CHECK(taken_.contains(name), name + " was not taken before");
-  if (table.stored || (planning() && device_ == nullptr && checkpoint_.is_quantized(name))) {
-    count_kept(rows, columns, checkpoint_.stored_bytes(name));
-    memory_bytes_ -= checkpoint_.stored_bytes(name);  // counted with the table
+  if (table.stored || (planning() && device_ == nullptr && is_quantized(name))) {
+    count_kept(rows, columns, checkpoint_->stored_bytes(name));
+    memory_bytes_ -= checkpoint_->stored_bytes(name);  // counted with the table
     return planning() || !ok() ? PackedMatrix() : PackedMatrix::keep(*context_, {*table.stored}, DType::BF16);
   }
   count_packed(rows, columns);
-  if (device_ != nullptr && checkpoint_.exact_type(name) == packed_type_) {
+  if (device_ != nullptr && exact_type(name) == packed_type_) {
     memory_bytes_ -= rows * columns * element_bytes(packed_type_);  // one and the same
     return planning() || !ok() ? PackedMatrix() : PackedMatrix::borrow(table.values);
   }
@@ -172,23 +181,24 @@ PackedMatrix TensorSource::pack_again(const EmbeddingTable& table, const std::st
 }
 
 void TensorSource::accept_copy(const std::string& name, const std::string& original) {
-  if (!checkpoint_.contains(name)) return;
+  if (!contains(name)) return;
   taken_.insert(name);
-  if (planning() || !ok() || checkpoint_.same(name, original)) return;
+  if (planning() || !ok() || checkpoint_->same(name, original)) return;
   problems_.push_back(
       fmt::format("'{}' differs from '{}', which the configuration ties it to", name, original));
 }
 
 Status TensorSource::finish() {
   if (error_) return *error_;
-  for (const std::string& name : checkpoint_.names())
+  if (checkpoint_ == nullptr) return {};
+  for (const std::string& name : checkpoint_->names())
     if (!taken_.contains(name) && !name.ends_with("rotary_emb.inv_freq"))
       problems_.push_back("'" + name + "' is not expected");
   if (problems_.empty()) return {};
   constexpr std::size_t kListed = 8;
   const std::size_t listed = std::min(problems_.size(), kListed);
   std::string message = fmt::format(
-      "{}: tensors do not fit the configuration: {}", checkpoint_.path(),
+      "{}: tensors do not fit the configuration: {}", checkpoint_->path(),
       fmt::join(problems_.begin(), problems_.begin() + static_cast<std::ptrdiff_t>(listed), "; "));
   if (listed < problems_.size()) message += fmt::format("; and {} more", problems_.size() - listed);
   return Error{ErrorCode::Mismatch, message};

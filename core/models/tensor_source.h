@@ -1,6 +1,6 @@
 // A checkpoint's tensors, taken by name and expected shape while a model is built. The same building code
 // runs twice: first as a plan, which compares the file with the configuration and adds up memory without
-// reading any data, then for real.
+// reading any data, then for real. Without a checkpoint, weights are random, in whatever shape is asked for.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +21,11 @@ namespace tandem {
 class TensorSource {
  public:
   /// A source that plans: everything taken from it is empty, and only counted.
-  TensorSource(const Checkpoint& checkpoint, DType packed_type, Device* device)
+  TensorSource(const Checkpoint* checkpoint, DType packed_type, Device* device)
       : checkpoint_(checkpoint), packed_type_(packed_type), device_(device) {}
   /// A source that reads, to where the context computes. `advance`, if any, is told of bytes of the file as
   /// they are done; when it returns false the rest is not read and finish() says Cancelled.
-  TensorSource(const Checkpoint& checkpoint, DType packed_type, Context& context,
+  TensorSource(const Checkpoint* checkpoint, DType packed_type, Context& context,
                std::function<bool(std::int64_t bytes)> advance)
       : checkpoint_(checkpoint),
         packed_type_(packed_type),
@@ -33,7 +33,10 @@ class TensorSource {
         context_(&context),
         advance_(std::move(advance)) {}
 
-  bool contains(const std::string& name) const { return checkpoint_.contains(name); }
+  /// Random weights have no alternatives, so no name that is asked about.
+  bool contains(const std::string& name) const {
+    return checkpoint_ != nullptr && checkpoint_->contains(name);
+  }
 
   /// A tensor in f32; `adjust`, if any, changes its values on the host first.
   Tensor take(const std::string& name, std::initializer_list<std::int64_t> shape,
@@ -63,6 +66,8 @@ class TensorSource {
   /// Errors: one that lists every missing, misshaped and unexpected tensor; what reading met.
   Status finish();
 
+  /// Values of everything taken.
+  std::int64_t parameters() const { return parameters_; }
   /// Bytes of everything taken, once in memory; and of the largest piece that is held twice while it is
   /// packed.
   std::int64_t memory_bytes() const { return memory_bytes_; }
@@ -76,6 +81,13 @@ class TensorSource {
   bool ok() const { return problems_.empty() && !error_; }
   Error cancelled() const;
   void check(const std::string& name, const std::vector<std::int64_t>& expected);
+  /// The smallest type that holds every value of a tensor.
+  DType exact_type(const std::string& name) const {
+    return checkpoint_ != nullptr ? checkpoint_->exact_type(name) : DType::BF16;
+  }
+  bool is_quantized(const std::string& name) const {
+    return checkpoint_ != nullptr && checkpoint_->is_quantized(name);
+  }
   /// Reads into a fresh part of memory; false when something went wrong before or now.
   bool read(const std::string& name, TensorView to);
   void count_packed(std::int64_t rows, std::int64_t columns);
@@ -83,7 +95,7 @@ class TensorSource {
   bool all_quantized(const std::vector<Part>& parts) const;
   PackedMatrix keep(const std::vector<Part>& parts, std::int64_t columns);
 
-  const Checkpoint& checkpoint_;
+  const Checkpoint* checkpoint_;  // null: random weights
   DType packed_type_;
   Device* device_ = nullptr;
   Context* context_ = nullptr;  // null: planning
@@ -91,6 +103,7 @@ class TensorSource {
   std::set<std::string> taken_;
   std::vector<std::string> problems_;
   std::optional<Error> error_;
+  std::int64_t parameters_ = 0;
   std::int64_t memory_bytes_ = 0, packed_bytes_ = 0, single_bytes_ = 0, transient_bytes_ = 0;
 };
 
