@@ -2,14 +2,14 @@
 // of (seed, stream, substream, n), on every platform (no std distributions, whose output is not fixed).
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <numbers>
 #include <span>
 
-#include "core/base/random.h"
+#include "kernels/base/philox.h"
 #include "kernels/base/check.h"
 
 namespace tandem {
@@ -17,18 +17,18 @@ namespace tandem {
 class RandomStream {
  public:
   RandomStream(std::uint64_t seed, std::uint64_t stream, std::uint32_t substream = 0)
-      : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)},
+      : seed_(seed),
         stream_(stream),
         substream_(substream) {}
 
   std::uint32_t next() {
-    if (used_ == block_.size()) {
-      block_ = philox4x32({counter_++, substream_, static_cast<std::uint32_t>(stream_),
-                           static_cast<std::uint32_t>(stream_ >> 32)},
-                          key_);
+    if (used_ == std::size(block_.at)) {
+      block_ = philox4x32({{counter_++, substream_, static_cast<std::uint32_t>(stream_),
+                            static_cast<std::uint32_t>(stream_ >> 32)}},
+                          static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32));
       used_ = 0;
     }
-    return block_[used_++];
+    return block_.at[used_++];
   }
 
   /// In [0, 1), 24 bits.
@@ -55,11 +55,11 @@ class RandomStream {
   }
 
  private:
-  std::array<std::uint32_t, 2> key_;
+  std::uint64_t seed_;
   std::uint64_t stream_;
   std::uint32_t substream_;
   std::uint32_t counter_ = 0;
-  std::array<std::uint32_t, 4> block_{};
+  PhiloxBlock block_{};
   std::size_t used_ = 4;
 };
 

@@ -7,12 +7,9 @@
 
 #include <fmt/format.h>
 
-#include "core/base/random.h"
-#include "core/generation/draw.h"
+#include "core/generation/batch_decoder.h"
 #include "core/generation/stop_text.h"
-#include "core/models/decode_state.h"
 #include "core/models/memory_plan.h"
-#include "kernels/ops/copy.h"
 
 namespace tandem {
 namespace {
@@ -66,43 +63,44 @@ Status validate(const Model& model, const GenerationRequest& request) {
 
 StateShape state_shape(const GenerationRequest& request) {
   return {static_cast<std::int64_t>(request.prompt.size()), request.slot_count(), request.max_new_tokens,
-          request.private_prefix};
+          request.private_prefix, request.storage};
 }
 
 /// A completion being written, and the slot it holds.
 struct Active {
   Completion completion;
   std::int32_t slot = 0;
+  int given = 0;  // tokens drawn or being drawn
   StreamDecoder decoder;
   StopText text;
 };
 
-/// One run: the batch of active completions, refilled from the queue as slots come free.
+/// One run: the batch of active completions, refilled from the queue as slots come free. On a device steps are
+/// given before the tokens of earlier ones are known; what they draw for a completion that had ended is dropped.
 class Run {
  public:
   Run(const Model& model, const GenerationRequest& request, Context& context, GenerationObserver& observer)
       : model_(model),
         request_(request),
-        context_(context),
         observer_(observer),
-        slots_(request.slot_count()),
-        state_(context, model, state_shape(request)),
-        prompt_logits_(Tensor::uninitialized({1, model.info().vocab}, DType::F32, model.device())),
-        logits_(Tensor::uninitialized({slots_, model.info().vocab}, DType::F32, model.device())) {}
+        decoder_(model, context, state_shape(request),
+                 {request.sampling.temperature, request.sampling.top_k, request.sampling.top_p},
+                 {request.seed, request.problem}) {}
 
   GenerationResult run(const std::stop_token& stop) {
     const auto prefill_start = Clock::now();
-    model_.prefill(context_, request_.prompt, &state_, prompt_logits_);
+    decoder_.prefill(request_.prompt);
     result_.prefill_s = seconds_since(prefill_start);
     observer_.on_prefill(result_.prefill_s, static_cast<std::int64_t>(request_.prompt.size()));
 
     start_ = Clock::now();
-    for (int slot = 0; slot < slots_; ++slot) start_next(slot);
+    for (int slot = 0; slot < request_.slot_count(); ++slot) start_next(slot);
     double before = 0;
     while (!active_.empty()) {
-      decode();
+      if (!decoder_.is_full() && give_step()) continue;
+      const Drawn drawn = decoder_.collect();
       const double now = seconds_since(start_);
-      finish_step(now, now - before);
+      finish_step(drawn, now, now - before);
       before = now;
       if (stop.stop_requested()) cut_all(FinishReason::Cancelled, now);
       if (request_.time_budget_s && now >= *request_.time_budget_s) cut_all(FinishReason::Budget, now);
@@ -121,50 +119,38 @@ class Run {
                   .decoder = StreamDecoder(model_.tokenizer()),
                   .text = StopText(request_.stop_strings)};
     active.completion.index = request_.first_index + started_++;
-    state_.start_slot(slot);
+    decoder_.start(slot, active.completion.index);
     active_.push_back(std::move(active));
   }
 
-  /// Logits of every active completion: the prompt's for those that have no token yet, one decode step for
-  /// the others.
-  void decode() {
-    // Fresh completions go last, so that the others form one contiguous batch.
-    std::stable_partition(active_.begin(), active_.end(),
-                          [](const Active& a) { return !a.completion.tokens.empty(); });
-    tokens_.clear();
-    batch_slots_.clear();
-    for (const Active& active : active_) {
-      if (active.completion.tokens.empty()) break;
-      tokens_.push_back(active.completion.tokens.back());
-      batch_slots_.push_back(active.slot);
+  /// The next token of every completion that may have one; false if none may.
+  bool give_step() {
+    step_slots_.clear();
+    for (Active& active : active_) {
+      if (active.given == request_.max_new_tokens) continue;
+      ++active.given;
+      step_slots_.push_back(active.slot);
     }
-    const auto decoded = static_cast<std::int64_t>(tokens_.size());
-    if (decoded > 0) model_.step(context_, state_, tokens_, batch_slots_, logits_.view().rows(0, decoded));
-    for (auto row = decoded; row < static_cast<std::int64_t>(active_.size()); ++row)
-      copy(context_, prompt_logits_, logits_.view().rows(row, 1));
-
-    uniforms_.clear();
-    for (const Active& active : active_)
-      uniforms_.push_back(completion_uniform(request_.seed, request_.problem,
-                                             static_cast<std::uint32_t>(active.completion.index),
-                                             static_cast<std::uint32_t>(active.completion.tokens.size())));
-    const auto rows = static_cast<std::int64_t>(active_.size());
-    drawn_.resize(active_.size());
-    logprobs_.resize(active_.size());
-    draw(context_, logits_.view().rows(0, rows), model_.vocab_size(),
-         {request_.sampling.temperature, request_.sampling.top_k, request_.sampling.top_p}, uniforms_, drawn_,
-         logprobs_);
+    if (step_slots_.empty()) return false;
+    decoder_.step(step_slots_);
+    return true;
   }
 
-  void finish_step(double now, double step_s) {
-    StepSample sample{now, step_s, static_cast<int>(active_.size()), 0};
+  void finish_step(const Drawn& drawn, double now, double step_s) {
+    StepSample sample{now, step_s, 0, 0};
     events_.clear();
-    for (std::size_t row = 0; row < active_.size(); ++row) {
-      Active& active = active_[row];
-      sample.mean_context += static_cast<double>(request_.prompt.size() + active.completion.tokens.size());
-      accept(active, drawn_[row], logprobs_[row], now);
+    by_slot_.assign(static_cast<std::size_t>(request_.slot_count()), nullptr);
+    for (Active& active : active_) by_slot_[static_cast<std::size_t>(active.slot)] = &active;
+    for (const Drawn::Row& row : drawn.rows) {
+      Active* active = by_slot_[static_cast<std::size_t>(row.slot)];
+      if (active == nullptr || active->completion.index != row.completion) continue;  // it had ended
+      ++sample.occupied;
+      sample.mean_context +=
+          static_cast<double>(request_.prompt.size() + active->completion.tokens.size());
+      accept(*active, row.token, row.logprob, now);
     }
-    sample.mean_context /= static_cast<double>(active_.size());
+    if (sample.occupied == 0) return;
+    sample.mean_context /= sample.occupied;
     measure_cache();
     observer_.on_step(sample, events_);
     retire();
@@ -226,24 +212,20 @@ class Run {
   }
 
   void measure_cache() {
-    batch_slots_.clear();
-    for (const Active& active : active_) batch_slots_.push_back(active.slot);
-    result_.cache_bytes = std::max(result_.cache_bytes, state_.bytes_in_use(batch_slots_));
+    step_slots_.clear();
+    for (const Active& active : active_) step_slots_.push_back(active.slot);
+    result_.cache_bytes = std::max(result_.cache_bytes, decoder_.bytes_in_use(step_slots_));
   }
 
   const Model& model_;
   const GenerationRequest& request_;
-  Context& context_;
   GenerationObserver& observer_;
-  std::int32_t slots_;
-  DecodeState state_;
-  Tensor prompt_logits_, logits_;
+  BatchDecoder decoder_;
   Clock::time_point start_;
   int started_ = 0;
   std::vector<Active> active_;
-  std::vector<std::int32_t> finished_slots_;
-  std::vector<std::int32_t> tokens_, batch_slots_, drawn_;
-  std::vector<float> uniforms_, logprobs_;
+  std::vector<Active*> by_slot_;  // while a step is taken in
+  std::vector<std::int32_t> finished_slots_, step_slots_;
   std::vector<TokenEvent> events_;
   GenerationResult result_;
 };
@@ -263,6 +245,7 @@ std::optional<FinishReason> finish_reason_from_name(std::string_view name) {
 Result<GenerationResult> generate(const Model& model, const GenerationRequest& request, Context& context,
                                   GenerationObserver* observer, std::stop_token stop) {
   TANDEM_RETURN_IF_ERROR(validate(model, request));
+  TANDEM_RETURN_IF_ERROR(check_storage(request.storage, model.device()));
   TANDEM_RETURN_IF_ERROR(check_run(model.info(), state_shape(request), available_memory(model.device())));
   GenerationObserver silent;
   try {

@@ -45,6 +45,7 @@ struct GenerationRequest {
   std::vector<std::int32_t> stop_ids;
   std::vector<std::string> stop_strings;
   bool private_prefix = false;  // benchmark only: every completion keeps its own copy of the prompt's cache
+  StateStorage storage;         // of caches and states, on a device
 
   /// Completions decoded together.
   int slot_count() const { return batch > 0 && batch < completions ? batch : completions; }

@@ -1,6 +1,7 @@
 #include "core/jobs/bench.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <ctime>
 #include <new>
@@ -9,12 +10,10 @@
 #include <fmt/format.h>
 
 #include "core/base/provenance.h"
-#include "core/base/random.h"
+#include "kernels/base/philox.h"
 #include "core/devices/devices.h"
-#include "core/generation/draw.h"
-#include "core/models/decode_state.h"
+#include "core/generation/batch_decoder.h"
 #include "core/models/weights.h"
-#include "kernels/ops/copy.h"
 
 namespace tandem {
 namespace {
@@ -57,8 +56,10 @@ struct Case {
   std::string label() const { return fmt::format("{}, {}, batch {}", model->info().name, variant, batch); }
 };
 
+constexpr int kWarmUpSteps = 3;  // on a device the third is recorded, and repeated from then on
+
 std::int64_t steps_per_repeat(const BenchOptions& options) {
-  return options.generated_tokens + 1;  // one warm-up
+  return options.generated_tokens + kWarmUpSteps;
 }
 
 DType weight_type(const Model& model) {
@@ -112,66 +113,72 @@ class Sitting {
 
   Context& context() { return context_; }
 
-  /// Prefill, one warm-up step, then the timed steps. With `watch`, memory is read as the caches grow.
+  /// Prefill, warm-up steps, then the timed steps. With `watch`, memory is read as the caches grow.
   void run(Case& bar, bool watch) {
     const Model& model = *bar.model;
-    const std::int64_t vocab = model.info().vocab;
-    DecodeState state(context_, model,
-                      {options_.prompt_tokens, bar.batch, steps_per_repeat(options_), bar.private_prefix});
-    const Tensor prompt_logits = Tensor::uninitialized({1, vocab}, DType::F32, model.device());
-    const Tensor logits = Tensor::uninitialized({bar.batch, vocab}, DType::F32, model.device());
-    slots_.resize(static_cast<std::size_t>(bar.batch));
-    std::iota(slots_.begin(), slots_.end(), 0);
-    position_ = 0;
+    std::vector<std::int32_t> slots(static_cast<std::size_t>(bar.batch));
+    std::iota(slots.begin(), slots.end(), 0);
+    BatchDecoder decoder(model, context_,
+                         {options_.prompt_tokens, bar.batch, steps_per_repeat(options_), bar.private_prefix}, {},
+                         {options_.seed, 1});
+    const std::vector<std::int32_t> prompt = random_prompt(model, options_.prompt_tokens);
 
     const auto start = Clock::now();
-    model.prefill(context_, random_prompt(model, options_.prompt_tokens), &state, prompt_logits);
+    decoder.prefill(prompt);
     bar.prefill_s.push_back(seconds_between(start, Clock::now()));
-    for (const std::int32_t slot : slots_) {
-      state.start_slot(slot);
-      copy(context_, prompt_logits, logits.view().rows(slot, 1));
-    }
-    draw(model, logits);
+    for (const std::int32_t slot : slots) decoder.start(slot, slot);
+    decoder.step(slots);
+    decoder.collect();
     bar.first_token_s.push_back(seconds_between(start, Clock::now()));
+    for (int i = 0; i < kWarmUpSteps; ++i) {
+      decoder.step(slots);
+      decoder.collect();
+    }
 
-    step(model, state, logits);
     const double processor_before = thread_processor_s();
     const auto first = Clock::now();
     auto before = first;
-    for (std::int64_t i = 0; i < options_.generated_tokens; ++i) {
-      step(model, state, logits);
+    std::int64_t given = 0;
+    for (std::int64_t done = 0; done < options_.generated_tokens;) {
+      if (given < options_.generated_tokens && !decoder.is_full()) {
+        decoder.step(slots);
+        ++given;
+        if (watch)
+          note_memory(bar, options_.prompt_tokens + kWarmUpSteps + given, decoder.bytes_in_use(slots));
+        continue;
+      }
+      decoder.collect();
+      ++done;
       const auto now = Clock::now();
       bar.steps_s.push_back(seconds_between(before, now));
       before = now;
-      if (watch) note_memory(bar, options_.prompt_tokens + i + 2, state.bytes_in_use(slots_));
     }
     bar.processor_share.push_back((thread_processor_s() - processor_before) / seconds_between(first, before));
     bar.tokens_per_s.push_back(static_cast<double>(bar.batch) *
                                static_cast<double>(options_.generated_tokens) /
                                seconds_between(first, before));
-    bar.cache_bytes = state.bytes_in_use(slots_);
+    bar.cache_bytes = decoder.bytes_in_use(slots);
   }
 
   /// Memory that one completion holds by itself, prompt included, as its context grows.
   void watch_one(const Model& model) {
+    constexpr std::array<std::int32_t, 1> kSlot = {0};
     Case bar;
     bar.model = &model;
     bar.variant = kOneCompletion;
     bar.batch = 1;
-    const Tensor logits = Tensor::uninitialized({1, model.info().vocab}, DType::F32, model.device());
-    slots_.assign(1, 0);
-    position_ = 0;
     for (std::int64_t tokens = 8; tokens <= options_.prompt_tokens; tokens *= 2) {
-      DecodeState state(context_, model, {tokens, 1, steps_per_repeat(options_), /*private_prefix=*/true});
-      model.prefill(context_, random_prompt(model, tokens), &state, logits);
-      state.start_slot(0);
-      const std::int64_t prompt_copy = state.bytes_in_use({});
-      note_memory(bar, tokens, state.bytes_in_use(slots_) - prompt_copy);
+      BatchDecoder decoder(model, context_, {tokens, 1, steps_per_repeat(options_), /*private_prefix=*/true}, {},
+                           {options_.seed, 1});
+      decoder.prefill(random_prompt(model, tokens));
+      decoder.start(0, 0);
+      const std::int64_t prompt_copy = decoder.bytes_in_use({});
+      note_memory(bar, tokens, decoder.bytes_in_use(kSlot) - prompt_copy);
       if (2 * tokens <= options_.prompt_tokens) continue;
-      draw(model, logits);
-      for (std::int64_t i = 1; i <= options_.generated_tokens; ++i) {
-        step(model, state, logits);
-        note_memory(bar, tokens + i, state.bytes_in_use(slots_) - prompt_copy);
+      for (std::int64_t i = 0; i <= options_.generated_tokens; ++i) {
+        decoder.step(kSlot);
+        decoder.collect();
+        if (i > 0) note_memory(bar, tokens + i, decoder.bytes_in_use(kSlot) - prompt_copy);
       }
     }
   }
@@ -187,21 +194,6 @@ class Sitting {
     return ids;
   }
 
-  void step(const Model& model, DecodeState& state, TensorView logits) {
-    model.step(context_, state, tokens_, slots_, logits);
-    draw(model, logits);
-  }
-
-  void draw(const Model& model, TensorView logits) {
-    uniforms_.clear();
-    for (const std::int32_t slot : slots_)
-      uniforms_.push_back(completion_uniform(options_.seed, 1, static_cast<std::uint32_t>(slot), position_));
-    ++position_;
-    tokens_.resize(slots_.size());
-    logprobs_.resize(slots_.size());
-    tandem::draw(context_, logits, model.vocab_size(), {}, uniforms_, tokens_, logprobs_);
-  }
-
   void note_memory(const Case& bar, std::int64_t context, std::int64_t bytes) {
     report_.memory.push_back({bar.model->info().name, bar.variant, bar.batch, context, bytes});
   }
@@ -209,9 +201,6 @@ class Sitting {
   const BenchOptions& options_;
   BenchReport& report_;
   Context context_;
-  std::uint32_t position_ = 0;
-  std::vector<std::int32_t> slots_, tokens_;
-  std::vector<float> uniforms_, logprobs_;
 };
 
 /// Bytes of weights that a decode step reads.
@@ -237,12 +226,12 @@ BenchBar summarise(const Case& measured, const BenchOptions& options, const Roof
   bar.processor_share = percentile(measured.processor_share, 0.5);
   bar.cache_bytes = measured.cache_bytes;
 
-  // The mean timed step reads the warm-up token and half of the timed ones.
+  // The mean timed step reads the warm-up's tokens and half of the timed ones.
   const DecodeCost cost =
       decode_cost(measured.model->info(), weight_type(*measured.model),
                   {.batch = measured.batch,
                    .prompt = static_cast<double>(options.prompt_tokens),
-                   .generated = 1.0 + (static_cast<double>(options.generated_tokens) + 1) / 2,
+                   .generated = kWarmUpSteps + (static_cast<double>(options.generated_tokens) + 1) / 2,
                    .private_prefix = measured.private_prefix});
   const auto batch = static_cast<double>(measured.batch);
   bar.flops_per_token = cost.flops / batch;
@@ -281,8 +270,9 @@ Status validate(std::span<const std::shared_ptr<const Model>> models, const Benc
     if (const std::int64_t limit = model->info().max_context; limit > 0 && context > limit)
       return Error{
           ErrorCode::OutOfRange,
-          fmt::format("{} reads at most {} tokens; the benchmark needs {} (prompt {}, warm-up 1, timed {}).",
-                      model->info().name, limit, context, options.prompt_tokens, options.generated_tokens)};
+          fmt::format("{} reads at most {} tokens; the benchmark needs {} (prompt {}, warm-up {}, timed {}).",
+                      model->info().name, limit, context, options.prompt_tokens, kWarmUpSteps,
+                      options.generated_tokens)};
   }
   return {};
 }

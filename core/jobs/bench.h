@@ -18,7 +18,7 @@ namespace tandem {
 
 struct BenchOptions {
   std::int64_t prompt_tokens = 512;
-  std::int64_t generated_tokens = 64;  // decode steps timed per repeat, after one warm-up step
+  std::int64_t generated_tokens = 64;  // decode steps timed per repeat, after the warm-up
   std::vector<int> batches = {1, 2, 4, 8, 16, 32, 64};
   int threads = 1;
   int repeats = 5;  // interleaved over all bars; median and range are reported

@@ -21,11 +21,10 @@ class AttentionState final : public MixerState {
         nheads_kv_(nheads_kv),
         headdim_(headdim),
         capacity_(shape.new_tokens + (shape.private_prefix ? shape.prompt_tokens : 0)),
-        prompt_keys_(Tensor::uninitialized({1, nheads_kv, shape.prompt_tokens, headdim}, DType::F32, device)),
-        prompt_values_(
-            Tensor::uninitialized({1, nheads_kv, shape.prompt_tokens, headdim}, DType::F32, device)),
-        keys_(Tensor::uninitialized({shape.batch, nheads_kv, capacity_, headdim}, DType::F32, device)),
-        values_(Tensor::uninitialized({shape.batch, nheads_kv, capacity_, headdim}, DType::F32, device)) {}
+        prompt_keys_(cache(device, 1, shape.prompt_tokens)),
+        prompt_values_(cache(device, 1, shape.prompt_tokens)),
+        keys_(cache(device, shape.batch, capacity_)),
+        values_(cache(device, shape.batch, capacity_)) {}
 
   void set_prompt(Context& context, TensorView k, TensorView v) {
     append_heads(context, k, {}, {}, 0, prompt_keys_);
@@ -51,14 +50,9 @@ class AttentionState final : public MixerState {
     return token_bytes() * (generated + (shape_.private_prefix ? shape_.prompt_tokens : 0));
   }
 
-  /// Appends a token to each slot listed and returns the caches with them.
-  SlotCaches append(Context& context, TensorView k, TensorView v, std::span<const std::int32_t> slots,
-                    std::span<const std::int32_t> positions) {
-    const SlotCaches own = {keys_, values_, slots, positions,
-                            shape_.private_prefix ? 0 : shape_.prompt_tokens};
-    append_heads(context, k, slots, positions, own.first, own.keys);
-    append_heads(context, v, slots, positions, own.first, own.values);
-    return own;
+  /// The caches of the slots listed, whose newest tokens are at the positions.
+  SlotCaches own(std::span<const std::int32_t> slots, std::span<const std::int32_t> positions) const {
+    return {keys_, values_, slots, positions, shape_.private_prefix ? 0 : shape_.prompt_tokens};
   }
 
   SharedPrefix prefix() const {
@@ -68,8 +62,11 @@ class AttentionState final : public MixerState {
   }
 
  private:
+  Tensor cache(Device* device, std::int64_t slots, std::int64_t tokens) const {
+    return Tensor::uninitialized({slots, nheads_kv_, tokens, headdim_}, shape_.storage.caches, device);
+  }
   std::int64_t token_bytes() const {
-    return 2 * nheads_kv_ * headdim_ * static_cast<std::int64_t>(sizeof(float));
+    return 2 * nheads_kv_ * headdim_ * element_bytes(shape_.storage.caches);
   }
 
   StateShape shape_;
@@ -119,20 +116,22 @@ float AttentionMixer::scale() const {
   return 1.0F / std::sqrt(static_cast<float>(w_.headdim));
 }
 
-AttentionMixer::Projected AttentionMixer::project(Context& context, TensorView u,
-                                                  std::span<const std::int32_t> positions) const {
+std::span<const float> AttentionMixer::frequencies() const {
+  return {w_.frequencies.f32(), static_cast<std::size_t>(w_.headdim / 2)};
+}
+
+AttentionMixer::Projected AttentionMixer::project(Context& context, TensorView u) const {
   const std::int64_t q_width = w_.nheads * w_.headdim;
   const std::int64_t kv_width = w_.nheads_kv * w_.headdim;
   const TensorView all = context.scratch_tensor({u.extent(0), w_.qkv.out()});
   linear(context, u, w_.qkv, all);
-  rope(context, all.columns(0, q_width + kv_width), w_.nheads + w_.nheads_kv, positions,
-       {w_.frequencies.f32(), static_cast<std::size_t>(w_.headdim / 2)});
+  rope(context, all.columns(0, q_width + kv_width), w_.nheads + w_.nheads_kv, {}, frequencies());
   return {all.columns(0, q_width), all.columns(q_width, kv_width), all.columns(q_width + kv_width, kv_width)};
 }
 
 void AttentionMixer::prefill(Context& context, TensorView u, MixerState* state, TensorView out) const {
   ScratchScope scope(context);
-  const auto [q, k, v] = project(context, u, {});
+  const auto [q, k, v] = project(context, u);
   const TensorView attended = context.scratch_tensor({u.extent(0), w_.nheads * w_.headdim});
   causal_attention(context, q, k, v, w_.nheads, w_.nheads_kv, scale(), attended);
   if (state != nullptr) static_cast<AttentionState*>(state)->set_prompt(context, k, v);
@@ -143,18 +142,21 @@ void AttentionMixer::step(Context& context, TensorView u, MixerState& state,
                           std::span<const std::int32_t> slots, std::span<const std::int32_t> positions,
                           TensorView out) const {
   ScratchScope scope(context);
-  auto& cache = static_cast<AttentionState&>(state);
-  const auto [q, k, v] = project(context, u, positions);
-  const SlotCaches own = cache.append(context, k, v, slots, positions);
+  const auto& cache = static_cast<const AttentionState&>(state);
+  const SlotCaches own = cache.own(slots, positions);
+  const TensorView all = context.scratch_tensor({u.extent(0), w_.qkv.out()});
+  linear(context, u, w_.qkv, all);
+  rope_append(context, all, w_.nheads, frequencies(), own);
   const TensorView attended = context.scratch_tensor({u.extent(0), w_.nheads * w_.headdim});
-  decode_attention(context, q, cache.prefix(), own, w_.nheads, w_.nheads_kv, scale(), attended);
+  decode_attention(context, all.columns(0, w_.nheads * w_.headdim), cache.prefix(), own, w_.nheads,
+                   w_.nheads_kv, scale(), attended);
   linear(context, attended, w_.out, out);
 }
 
 void AttentionMixer::mix(Context& context, TensorView u, LayerMatrices& matrices) const {
   ScratchScope scope(context);
   const std::int64_t rows = u.extent(0);
-  const auto [q, k, v] = project(context, u, {});
+  const auto [q, k, v] = project(context, u);
   matrices.kind = MixerKind::Attention;
   matrices.matrix = Tensor::uninitialized({static_cast<std::int64_t>(matrices.heads.size()), rows, rows},
                                           DType::F32, context.device());

@@ -33,8 +33,9 @@ class AttentionMixer final : public Mixer {
   struct Projected {
     TensorView q, k, v;  // [rows, H*D], [rows, K*D], [rows, K*D]; columns of one product, q and k rotated
   };
-  /// Of rows at the positions given, or, without any, of a whole sequence.
-  Projected project(Context& context, TensorView u, std::span<const std::int32_t> positions) const;
+  /// Of a whole sequence.
+  Projected project(Context& context, TensorView u) const;
+  std::span<const float> frequencies() const;
   float scale() const;
 
   Weights w_;

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "core/models/mixer.h"
-#include "core/models/step_recorder.h"
 
 namespace tandem {
 
@@ -25,8 +24,6 @@ class DecodeState {
   /// Tokens decoded into the slot since start_slot.
   std::int64_t generated(std::int32_t slot) const { return generated_[static_cast<std::size_t>(slot)]; }
   void advance(std::int32_t slot) { ++generated_[static_cast<std::size_t>(slot)]; }
-  /// Of steps on a device.
-  StepRecorder& recorder() { return recorder_; }
 
   /// Cache and state bytes in use: the prompt's, and those of the slots listed.
   std::int64_t bytes_in_use(std::span<const std::int32_t> slots) const;
@@ -36,7 +33,6 @@ class DecodeState {
   StateShape shape_;
   std::vector<std::unique_ptr<MixerState>> layers_;
   std::vector<std::int64_t> generated_;
-  StepRecorder recorder_;
 };
 
 }  // namespace tandem

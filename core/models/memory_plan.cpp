@@ -47,9 +47,9 @@ MemoryPlan plan_memory(const ModelInfo& info, const StateShape& shape) {
   MemoryPlan plan;
   plan.weights = info.memory_bytes;
   plan.loading = info.packing_bytes;
-  const std::int64_t cache = info.cache_bytes_per_token();
+  const std::int64_t cache = info.cache_bytes_per_token(shape.storage);
   const std::int64_t own_tokens = shape.new_tokens + (shape.private_prefix ? shape.prompt_tokens : 0);
-  plan.completions = shape.batch * (own_tokens * cache + info.state_bytes());
+  plan.completions = shape.batch * (own_tokens * cache + info.state_bytes(shape.storage));
   if (shape.prompt_tokens > 0) plan.prompt = shape.prompt_tokens * cache + info.state_bytes();
   const std::int64_t rows = std::max(shape.prompt_tokens, shape.batch);
   plan.working = (rows * row_floats(info) + shape.batch * info.outputs()) * kFloat;

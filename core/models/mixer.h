@@ -19,6 +19,7 @@ struct StateShape {
   std::int64_t batch = 0;       // slots: completions decoded together
   std::int64_t new_tokens = 0;  // per slot, at most
   bool private_prefix = false;  // every slot keeps its own copy of the prompt's keys and values
+  StateStorage storage{};
 };
 
 /// One layer's memory while decoding: the prompt's part, and one part per slot. Confined to one decoding

@@ -17,12 +17,13 @@ constexpr std::int64_t kMinRowsPerThread = 4;
 constexpr std::int64_t kManyRowsPerThread =
     64;  // enough arithmetic per weight byte that reading them twice costs nothing
 
-/// x += down(silu(gate(n)) * up(n)) with n the normed x; normed is scratch of x's shape. Nothing for a layer
-/// without an MLP.
-void add_mlp(Context& context, const LayerWeights& layer, float eps, TensorView x, TensorView normed) {
-  if (layer.down.in() == 0) return;
+/// x += mixed, and then, but for a layer without an MLP, x += down(silu(gate(n)) * up(n)) with n the normed x;
+/// normed is scratch of x's shape.
+void add_mixed_and_mlp(Context& context, const LayerWeights& layer, float eps, TensorView mixed, TensorView x,
+                       TensorView normed) {
+  if (layer.down.in() == 0) return add(context, mixed, x);
   ScratchScope scope(context);
-  rms_norm(context, x, layer.post_norm, eps, normed);
+  add_rms_norm(context, mixed, x, layer.post_norm, eps, normed);
   const std::int64_t d_ff = layer.down.in();
   const TensorView both = context.scratch_tensor({x.extent(0), 2 * d_ff});
   linear(context, normed, layer.gate_up, both);
@@ -47,8 +48,7 @@ void step_layers(Context& context, const ModelWeights& weights, DecodeState& sta
     rms_norm(context, x, layer.input_norm, weights.block_norm_eps, normed);
     layer.mixer->step(context, normed, state.layer(static_cast<std::int64_t>(l)), operands.slot_ids,
                       operands.positions, mixed);
-    add(context, mixed, x);
-    add_mlp(context, layer, weights.block_norm_eps, x, normed);
+    add_mixed_and_mlp(context, layer, weights.block_norm_eps, mixed, x, normed);
   }
   rms_norm(context, x, weights.final_norm, weights.final_norm_eps, normed);
   linear(context, normed, weights.head, logits);
@@ -56,17 +56,13 @@ void step_layers(Context& context, const ModelWeights& weights, DecodeState& sta
 
 void step_rows(Context& context, const ModelWeights& weights, DecodeState& state,
                std::span<const std::int32_t> tokens, std::span<const std::int32_t> slots, TensorView logits) {
+  const ScratchScope scope(context);
   std::vector<std::int32_t> positions(slots.size());
   for (std::size_t b = 0; b < slots.size(); ++b)
     positions[b] = static_cast<std::int32_t>(state.shape().prompt_tokens + state.generated(slots[b]));
-  const StepOperands host = {tokens, slots, positions};
-  if (DeviceQueue* queue = context.queue()) {
-    const StepOperands placed = state.recorder().place(*queue, host);
-    state.recorder().run(*queue, logits.extent(0), logits.data(),
-                         [&] { step_layers(context, weights, state, placed, logits); });
-  } else {
-    step_layers(context, weights, state, host, logits);
-  }
+  step_layers(context, weights, state,
+              {context.place(tokens), context.place(slots), context.place(std::span<const std::int32_t>(positions))},
+              logits);
   for (const std::int32_t slot : slots) state.advance(slot);
 }
 
@@ -104,8 +100,7 @@ void Model::prefill(Context& context, std::span<const std::int32_t> ids, DecodeS
     rms_norm(context, x, layer.input_norm, weights.block_norm_eps, normed);
     layer.mixer->prefill(context, normed, state != nullptr ? &state->layer(index) : nullptr, mixed);
     if (observer != nullptr) observer->on_layer(index, *layer.mixer, x, normed, mixed);
-    add(context, mixed, x);
-    add_mlp(context, layer, weights.block_norm_eps, x, normed);
+    add_mixed_and_mlp(context, layer, weights.block_norm_eps, mixed, x, normed);
   }
   const TensorView last = logits.extent(0) == rows ? x : x.rows(rows - 1, 1);
   const TensorView last_normed = normed.rows(0, last.extent(0));
@@ -137,11 +132,15 @@ void Model::step(Context& context, DecodeState& state, std::span<const std::int3
   });
 }
 
+void Model::step_placed(Context& context, DecodeState& state, const StepOperands& operands,
+                        TensorView logits) const {
+  step_layers(context, *weights_, state, operands, logits);
+}
+
 DecodeState::DecodeState(Context& context, const Model& model, const StateShape& shape)
     : context_(context),
       shape_(shape),
-      generated_(static_cast<std::size_t>(shape.batch), 0),
-      recorder_(context.device(), context.device() != nullptr ? shape.batch : 0) {
+      generated_(static_cast<std::size_t>(shape.batch), 0) {
   for (const LayerWeights& layer : model.weights().layers)
     layers_.push_back(layer.mixer->make_state(context, shape));
 }

@@ -45,6 +45,22 @@ inline bool is_channel_mean(MixerKind kind) {
   return kind == MixerKind::HybridMamba1;
 }
 
+/// How a device holds what completions remember. The CPU holds all of it in f32 and writes it at every step.
+struct StateStorage {
+  DType caches = DType::F32;  // keys and values: F32 or BF16
+  DType states = DType::F32;  // of recurrent layers: F32 or BF16; convolution windows stay in f32
+  /// Steps between writes of a Mamba-2 state, up to 16; the inputs in between are kept and replayed, since at
+  /// many completions a step's time is that of reading and writing states. Mamba-1 states, whose decays differ
+  /// from entry to entry, are always written.
+  int write_every = 1;
+
+  bool operator==(const StateStorage&) const = default;
+};
+inline constexpr int kMaxWriteEvery = 16;
+/// Errors: InvalidArgument (another type, write_every outside 1 to 16), Unsupported (the CPU, without the
+/// defaults).
+Status check_storage(const StateStorage& storage, const Device* device);
+
 /// What a layer is, for cards, navigators and memory plans. Sizes come from the file.
 struct LayerInfo {
   MixerKind mixer = MixerKind::Attention;
@@ -54,6 +70,7 @@ struct LayerInfo {
   std::int64_t dstate = 0;                 // N: SSM state per head; 0 for attention
   std::int64_t cache_bytes_per_token = 0;  // KV bytes one more token costs; 0 for SSM
   std::int64_t state_bytes = 0;  // fixed bytes per completion (state and conv window); 0 for attention
+  std::int64_t replay_bytes = 0;  // more for each step whose inputs are kept; 0 where states are always written
 };
 
 struct ModelInfo {
@@ -79,8 +96,13 @@ struct ModelInfo {
 
   std::int64_t outputs() const { return is_verifier ? 1 : vocab; }  // width of logits
   bool is_pure_attention() const;                                   // a teacher
-  std::int64_t cache_bytes_per_token() const;
-  std::int64_t state_bytes() const;
+  std::int64_t cache_bytes_per_token(const StateStorage& storage = {}) const;
+  std::int64_t state_bytes(const StateStorage& storage = {}) const;
+};
+
+/// One token for each of B slots: what it is, whose, and its position in its sequence.
+struct StepOperands {
+  std::span<const std::int32_t> tokens, slot_ids, positions;
 };
 
 class Mixer;
@@ -126,6 +148,10 @@ class Model {
   /// device.
   void step(Context& context, DecodeState& state, std::span<const std::int32_t> tokens,
             std::span<const std::int32_t> slots, TensorView logits) const;
+  /// Nothing but the ops of such a step, for operands that lie where the context computes; whoever gives them
+  /// counts the slots' tokens.
+  void step_placed(Context& context, DecodeState& state, const StepOperands& operands,
+                   TensorView logits) const;
 
  private:
   ModelInfo info_;

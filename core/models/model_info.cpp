@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "core/models/model.h"
 
 namespace tandem {
@@ -25,10 +27,25 @@ bool ModelInfo::is_pure_attention() const {
                      [](const LayerInfo& l) { return l.mixer == MixerKind::Attention; });
 }
 
-std::int64_t ModelInfo::cache_bytes_per_token() const {
+std::int64_t ModelInfo::cache_bytes_per_token(const StateStorage& storage) const {
   std::int64_t bytes = 0;
   for (const LayerInfo& layer : layers) bytes += layer.cache_bytes_per_token;
-  return bytes;
+  return bytes / element_bytes(DType::F32) * element_bytes(storage.caches);
+}
+
+Status check_storage(const StateStorage& storage, const Device* device) {
+  for (const DType type : {storage.caches, storage.states})
+    if (type != DType::F32 && type != DType::BF16)
+      return Error{ErrorCode::InvalidArgument,
+                   fmt::format("Caches and states are f32 or bf16, found {}.", dtype_name(type))};
+  if (storage.write_every < 1 || storage.write_every > kMaxWriteEvery)
+    return Error{ErrorCode::InvalidArgument,
+                 fmt::format("States are written every 1 to {} steps, found {}.", kMaxWriteEvery,
+                             storage.write_every)};
+  if (device == nullptr && storage != StateStorage{})
+    return Error{ErrorCode::Unsupported,
+                 "The CPU holds caches and states in f32 and writes states at every step; other ways are a GPU's"};
+  return {};
 }
 
 Status check_writes(const ModelInfo& info) {
@@ -37,9 +54,12 @@ Status check_writes(const ModelInfo& info) {
                info.name + " is a verifier: it scores completions and cannot write any"};
 }
 
-std::int64_t ModelInfo::state_bytes() const {
+std::int64_t ModelInfo::state_bytes(const StateStorage& storage) const {
+  const std::int64_t saved = element_bytes(DType::F32) - element_bytes(storage.states);
   std::int64_t bytes = 0;
-  for (const LayerInfo& layer : layers) bytes += layer.state_bytes;
+  for (const LayerInfo& layer : layers)
+    bytes += layer.state_bytes - saved * layer.nheads * layer.headdim * layer.dstate +
+             (storage.write_every - 1) * layer.replay_bytes;
   return bytes;
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/base/random.h"
+#include "kernels/base/philox.h"
 
 namespace tandem {
 namespace {
@@ -32,10 +32,10 @@ void fill_uniform(std::uint64_t key, float deviation, Value* values, std::int64_
   const float step = deviation * std::sqrt(3.0F) * 0x1p-15F;
   std::uint64_t block = 0;
   for (std::int64_t at = 0; at < count; ++block) {
-    const auto words =
-        philox4x32({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), 0, 0},
-                   {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)});
-    for (const std::uint32_t word : words)
+    const PhiloxBlock words =
+        philox4x32({{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), 0, 0}},
+                   static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32));
+    for (const std::uint32_t word : words.at)
       for (const int shift : {0, 16})
         if (at < count)
           store(to_bfloat16(step * (static_cast<float>((word >> shift) & 0xFFFFU) - 32767.5F)), values[at++]);

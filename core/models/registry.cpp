@@ -205,7 +205,10 @@ class LoadProgress {
 
 Result<std::unique_ptr<ModelWeights>> read_weights(const ModelFiles& files, const LoadOptions& options,
                                                    LoadProgress& progress) {
+  // Above the sum of its tensors, each of which starts on a boundary.
+  constexpr std::int64_t kBoundaries = 1 << 20;
   try {
+    if (options.device != nullptr) options.device->reserve(files.info.memory_bytes + kBoundaries);
     Context context(1, options.device);
     TensorSource source(files.checkpoint.get(), options.weights, context, [&progress](std::int64_t bytes) {
       progress.add(bytes);

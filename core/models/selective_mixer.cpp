@@ -41,9 +41,12 @@ std::int64_t SelectiveMixer::weight_bytes() const {
 }
 
 std::unique_ptr<MixerState> SelectiveMixer::make_state(Context& context, const StateShape& shape) const {
+  return std::make_unique<SsmState>(context, shape, memory());
+}
+
+SsmMemory SelectiveMixer::memory() const {
   const Layout& layout = w_.layout;
-  return std::make_unique<SsmState>(context, shape, Shape{layout.d_conv - 1, layout.channels},
-                                    Shape{layout.channels, layout.dstate});
+  return {.window = {layout.d_conv - 1, layout.channels}, .state = {layout.channels, layout.dstate}};
 }
 
 /// x [R, X] as the convolution takes it, [R, E]: block c of N channels is block c / (E / X) of x.
@@ -78,9 +81,7 @@ SelectiveOperands SelectiveMixer::operands(Context& context, TensorView projecte
 /// one; the caller owns the scratch.
 SelectiveOperands SelectiveMixer::scan(Context& context, TensorView u, MixerState* state,
                                        TensorView projected, TensorView y) const {
-  const Layout& layout = w_.layout;
-  const auto [window, end] =
-      empty_prompt(context, state, {layout.d_conv - 1, layout.channels}, {layout.channels, layout.dstate});
+  const auto [window, end] = empty_prompt(context, state, memory());
   linear(context, u, w_.in_proj, projected);
   const TensorView convolved = context.scratch_tensor({u.extent(0), w_.layout.channels});
   causal_conv(context, repeated_x(context, projected), w_.conv_weight, w_.conv_bias, ConvActivation::Silu,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/models/mixer.h"
+#include "core/models/ssm_state.h"
 #include "kernels/ops/matmul.h"
 #include "kernels/ops/selective_scan.h"
 
@@ -51,6 +52,7 @@ class SelectiveMixer final : public Mixer {
   void mix(Context& context, TensorView u, LayerMatrices& matrices) const override;
 
  private:
+  SsmMemory memory() const;
   TensorView repeated_x(Context& context, TensorView projected) const;
   SelectiveOperands operands(Context& context, TensorView projected, TensorView convolved) const;
   SelectiveOperands scan(Context& context, TensorView u, MixerState* state, TensorView projected,

@@ -33,14 +33,23 @@ LayerInfo SsmMixer::info() const {
   info.headdim = layout.headdim;
   info.dstate = layout.dstate;
   const std::int64_t window = (layout.d_conv - 1) * layout.conv_width();
-  info.state_bytes = (window + layout.inner() * layout.dstate) * static_cast<std::int64_t>(sizeof(float));
+  constexpr std::int64_t kFloat = sizeof(float);
+  info.state_bytes = (window + layout.inner() * layout.dstate) * kFloat;
+  const SsmMemory memory = this->memory();
+  info.replay_bytes = (memory.ring_inputs + memory.ring_decays) * kFloat;
   return info;
 }
 
 std::unique_ptr<MixerState> SsmMixer::make_state(Context& context, const StateShape& shape) const {
+  return std::make_unique<SsmState>(context, shape, memory());
+}
+
+SsmMemory SsmMixer::memory() const {
   const Layout& layout = w_.layout;
-  return std::make_unique<SsmState>(context, shape, Shape{layout.d_conv - 1, layout.conv_width()},
-                                    Shape{layout.nheads, layout.headdim, layout.dstate});
+  return {.window = {layout.d_conv - 1, layout.conv_width()},
+          .state = {layout.nheads, layout.headdim, layout.dstate},
+          .ring_inputs = layout.conv_width() - layout.c_heads * layout.dstate,
+          .ring_decays = 2 * layout.nheads};
 }
 
 SsdOperands SsmMixer::heads() const {
@@ -69,9 +78,7 @@ SsdOperands SsmMixer::operands(Context& context, TensorView projected, TensorVie
 /// one; the caller owns the scratch.
 SsdOperands SsmMixer::scan(Context& context, TensorView u, MixerState* state, TensorView projected,
                            TensorView y) const {
-  const Layout& layout = w_.layout;
-  const auto [window, end] = empty_prompt(context, state, {layout.d_conv - 1, layout.conv_width()},
-                                          {layout.nheads, layout.headdim, layout.dstate});
+  const auto [window, end] = empty_prompt(context, state, memory());
   linear(context, u, w_.in_proj, projected);
   const TensorView convolved = context.scratch_tensor({u.extent(0), w_.layout.conv_width()});
   causal_conv(context, projected.columns(w_.layout.conv_begin, w_.layout.conv_width()), w_.conv_weight,
@@ -91,7 +98,7 @@ void SsmMixer::prefill(Context& context, TensorView u, MixerState* state, Tensor
 }
 
 void SsmMixer::step(Context& context, TensorView u, MixerState& state, std::span<const std::int32_t> slots,
-                    std::span<const std::int32_t> /*positions*/, TensorView out) const {
+                    std::span<const std::int32_t> positions, TensorView out) const {
   ScratchScope scope(context);
   const auto& memory = static_cast<const SsmState&>(state);
   const Layout& layout = w_.layout;
@@ -107,6 +114,7 @@ void SsmMixer::step(Context& context, TensorView u, MixerState& state, std::span
   token.activation = w_.conv_activation;
   token.decay = projected.columns(layout.decay_begin, layout.nheads);
   const TensorView z = projected.columns(layout.gate_begin, layout.inner());
+  token.ring = memory.ring(positions);
   complete(token, z);
   ssm_step(context, token, memory.windows(), memory.states(), slots, y);
   if (token.gate.empty()) gate(context, y, z);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/models/mixer.h"
+#include "core/models/ssm_state.h"
 #include "kernels/ops/matmul.h"
 #include "kernels/ops/ssm_step.h"
 
@@ -58,6 +59,7 @@ class SsmMixer : public Mixer {
   const Weights& weights() const { return w_; }
 
  private:
+  SsmMemory memory() const;
   SsdOperands heads() const;
   SsdOperands operands(Context& context, TensorView projected, TensorView convolved) const;
   SsdOperands scan(Context& context, TensorView u, MixerState* state, TensorView projected,

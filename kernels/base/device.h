@@ -16,6 +16,7 @@ namespace tandem {
 enum class ConvActivation;
 enum class KlDirection;
 struct AdamWRule;
+struct Draws;
 struct SamplingRule;
 struct SharedPrefix;
 struct SlotCaches;
@@ -41,6 +42,14 @@ class DeviceRecording {
   virtual ~DeviceRecording() = default;
 };
 
+/// Values on their way to the host. Not to outlive its queue.
+class DeviceRead {
+ public:
+  virtual ~DeviceRead() = default;
+  /// Waits for them; they are there as long as this is.
+  virtual const void* wait() = 0;
+};
+
 /// Work runs in the order in which it was given, some time later. Every pointer, in views and in spans, is to
 /// the device's memory; only copies know both sides, and lists of heads are the host's. Operands are those of
 /// the op of the same name in kernels/ops. Confined to one thread. Throws DeviceError.
@@ -54,6 +63,8 @@ class DeviceQueue {
   virtual void copy_in(void* to, const void* from, std::int64_t bytes) = 0;
   /// Waits for what was copied, so for all work before it.
   virtual void copy_out(void* to, const void* from, std::int64_t bytes) = 0;
+  /// The same without waiting.
+  virtual std::unique_ptr<DeviceRead> start_copy_out(const void* from, std::int64_t bytes) = 0;
 
   /// Ops given between these two are not done but recorded, to be repeated on the same operands. Nothing else
   /// may be given meanwhile: no copies in or out.
@@ -69,6 +80,8 @@ class DeviceQueue {
   virtual void linear(TensorView x, TensorView weight, TensorView y, bool accumulate) = 0;
 
   virtual void rms_norm(TensorView x, TensorView weight, float eps, TensorView y) = 0;
+  virtual void add_rms_norm(TensorView x, TensorView residual, TensorView weight, float eps,
+                            TensorView y) = 0;
   virtual void gated_group_norm(TensorView y, TensorView z, TensorView weight, std::int64_t group,
                                 float eps) = 0;
   virtual void swiglu(TensorView gate, TensorView up, TensorView out) = 0;
@@ -84,6 +97,8 @@ class DeviceQueue {
   virtual void append_heads(TensorView x, std::span<const std::int32_t> slots,
                             std::span<const std::int32_t> positions, std::int64_t first,
                             TensorView cache) = 0;
+  virtual void rope_append(TensorView qkv, std::int64_t nheads, std::span<const float> frequencies,
+                           const SlotCaches& own) = 0;
   virtual void causal_attention(TensorView q, TensorView k, TensorView v, std::int64_t nheads,
                                 std::int64_t nheads_kv, float scale, TensorView out) = 0;
   virtual void decode_attention(TensorView q, const SharedPrefix& prefix, const SlotCaches& own,
@@ -106,9 +121,14 @@ class DeviceQueue {
   virtual void selective_matrix(const SelectiveOperands& operands, std::span<const std::int64_t> heads,
                                 std::int64_t nheads, TensorView m) = 0;
 
-  virtual void sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule,
-                      std::span<const float> uniforms, std::span<std::int32_t> tokens,
-                      std::span<float> logprobs) = 0;
+  /// Four sums over each pair of matrices of m and a [H, T, T], in sums [H, 4]: (m - a)^2, m^2, a^2, m a.
+  virtual void matrix_sums(TensorView m, TensorView a, TensorView sums) = 0;
+
+  virtual void sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule, const Draws& draws,
+                      std::span<std::int32_t> tokens, std::span<float> logprobs) = 0;
+  virtual void gather_slots(TensorView table, std::span<const std::int32_t> slots, TensorView rows) = 0;
+  virtual void put_tokens(std::span<const std::int32_t> tokens, std::span<const std::int32_t> slots,
+                          TensorView table) = 0;
 
   virtual void linear_backward(TensorView x, TensorView weight, TensorView d_y, TensorView d_x,
                                TensorView d_weight) = 0;
@@ -167,7 +187,7 @@ struct DeviceInfo {
 };
 
 /// Changes whenever the classes here do: a module built for another one is not used.
-inline constexpr int kDeviceInterface = 3;
+inline constexpr int kDeviceInterface = 4;
 
 /// Thread-safe. Lives as long as the program. Throws DeviceError.
 class Device {
@@ -175,6 +195,9 @@ class Device {
   virtual ~Device() = default;
   virtual const DeviceInfo& info() const = 0;
   virtual std::int64_t free_bytes() const = 0;
+  /// Takes that much at once; what is allocated from then on comes out of it as long as it lasts, and what is
+  /// left when all of that was released goes back. Throws DeviceMemoryError.
+  virtual void reserve(std::int64_t bytes) = 0;
   /// Memory for at least `bytes`, aligned for every kernel, not initialised. Throws DeviceMemoryError.
   virtual void* allocate(std::int64_t bytes) = 0;
   virtual void release(void* memory) = 0;

@@ -5,8 +5,10 @@
 namespace tandem::cuda {
 namespace {
 
+template <typename From, typename To>
 struct Copy {
-  Matrix<float> from, to;
+  Matrix<From> from;
+  Matrix<To> to;
   template <int kWidth>
   __device__ void apply(std::int64_t row, std::int64_t c) const {
     store<kWidth>(to.at(row, c), load<kWidth>(from.at(row, c)));
@@ -51,9 +53,15 @@ struct AppendHeads {
   }
 };
 
+template <typename From, typename To>
+void launch_copy(Stream& stream, TensorView from, TensorView to) {
+  launch_rowwise(stream, to.extent(0), to.extent(1), vectorizable(from, to),
+                 Copy<From, To>{matrix_of<From>(from), matrix_of<To>(to)});
+}
+
 template <typename Element>
 void launch_embedding(Stream& stream, TensorView table, std::span<const std::int32_t> ids, TensorView x) {
-  const Matrix<const Element> rows = {static_cast<const Element*>(table.data()), table.stride(0)};
+  const Matrix<const Element> rows = matrix_of<const Element>(table);
   launch_rowwise(stream, x.extent(0), x.extent(1), vectorizable(table, x),
                  Embedding<Element>{rows, ids.data(), matrix(x)});
 }
@@ -77,7 +85,12 @@ void launch_append(Stream& stream, TensorView x, std::span<const std::int32_t> s
 void copy(Stream& stream, TensorView from, TensorView to) {
   TANDEM_CHECK(from.rank() == 2 && from.shape() == to.shape(),
                "copy: from " + from.shape().str() + " to " + to.shape().str());
-  launch_rowwise(stream, to.extent(0), to.extent(1), vectorizable(from, to), Copy{matrix(from), matrix(to)});
+  const bool widens = from.dtype() == DType::BF16 && to.dtype() == DType::F32;
+  TANDEM_CHECK(!widens, "copy: from bf16 to f32");
+  const auto run = to.dtype() == DType::F32     ? launch_copy<float, float>
+                   : from.dtype() == DType::F32 ? launch_copy<float, BFloat16>
+                                                : launch_copy<BFloat16, BFloat16>;
+  run(stream, from, to);
 }
 
 void repeat_heads(Stream& stream, TensorView x, std::int64_t heads, std::int64_t nheads, TensorView y) {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "kernels/cuda/cuda_queue.h"
 #include "kernels/cuda/launch.h"
@@ -18,6 +20,10 @@ constexpr bool kKeepsMemory = false;  // so that an address sanitizer sees what 
 #else
 constexpr bool kKeepsMemory = true;
 #endif
+
+std::int64_t whole_granules(std::int64_t bytes) {
+  return ceil_div(std::max<std::int64_t>(bytes, 1), kGranule) * kGranule;
+}
 
 cudaDeviceProp properties(int index) {
   cudaDeviceProp found;
@@ -63,9 +69,39 @@ std::int64_t CudaDevice::free_bytes() const {
   return static_cast<std::int64_t>(free) + kept_bytes_;
 }
 
-void* CudaDevice::allocate(std::int64_t bytes) {
-  const std::int64_t size = ceil_div(std::max<std::int64_t>(bytes, 1), kGranule) * kGranule;
+void CudaDevice::reserve(std::int64_t bytes) {
+  const std::int64_t size = whole_granules(bytes);
   const std::lock_guard lock(mutex_);
+  arenas_.push_back({static_cast<char*>(take(size)), size});
+}
+
+void* CudaDevice::allocate(std::int64_t bytes) {
+  const std::int64_t size = whole_granules(bytes);
+  const std::lock_guard lock(mutex_);
+  for (Arena& arena : arenas_) {
+    if (arena.bytes - arena.taken < size) continue;
+    ++arena.users;
+    return arena.memory + std::exchange(arena.taken, arena.taken + size);
+  }
+  return take(size);
+}
+
+void CudaDevice::release(void* memory) {
+  const std::lock_guard lock(mutex_);
+  // Whoever gets it next may use another stream. Errors here show again at the next call that can report
+  // them.
+  static_cast<void>(cudaSetDevice(index_));
+  static_cast<void>(cudaDeviceSynchronize());
+  const auto arena = std::find_if(arenas_.begin(), arenas_.end(), [&](const Arena& a) {
+    return std::less_equal<>()(a.memory, memory) && std::less<>()(memory, a.memory + a.bytes);
+  });
+  if (arena == arenas_.end()) return give_back(memory);
+  if (--arena->users > 0) return;
+  give_back(arena->memory);
+  arenas_.erase(arena);
+}
+
+void* CudaDevice::take(std::int64_t size) {
   void* memory = nullptr;
   if (const auto fits = kept_.lower_bound(size); fits != kept_.end() && fits->first <= size + size / 4) {
     memory = fits->second;
@@ -92,13 +128,8 @@ void* CudaDevice::allocate(std::int64_t bytes) {
   return memory;
 }
 
-void CudaDevice::release(void* memory) {
-  const std::lock_guard lock(mutex_);
+void CudaDevice::give_back(void* memory) {
   const auto used = used_.find(memory);
-  // Whoever gets it next may use another stream. Errors here show again at the next call that can report
-  // them.
-  static_cast<void>(cudaSetDevice(index_));
-  static_cast<void>(cudaDeviceSynchronize());
   if (kKeepsMemory) {
     kept_.emplace(used->second, memory);
     kept_bytes_ += used->second;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <mutex>
+#include <vector>
 
 #include "kernels/base/device.h"
 
@@ -21,11 +22,23 @@ class CudaDevice final : public Device {
 
   const DeviceInfo& info() const override { return info_; }
   std::int64_t free_bytes() const override;
+  void reserve(std::int64_t bytes) override;
   void* allocate(std::int64_t bytes) override;
   void release(void* memory) override;
   std::unique_ptr<DeviceQueue> make_queue() override;
 
  private:
+  /// One piece of memory that many allocations share, one after the other.
+  struct Arena {
+    char* memory = nullptr;
+    std::int64_t bytes = 0;
+    std::int64_t taken = 0;
+    int users = 0;
+  };
+
+  /// Of whole granules; the lock is held.
+  void* take(std::int64_t size);
+  void give_back(void* memory);
   void free_kept();
 
   int index_;
@@ -34,6 +47,7 @@ class CudaDevice final : public Device {
   std::map<void*, std::int64_t> used_;
   std::multimap<std::int64_t, void*> kept_;  // by size
   std::int64_t kept_bytes_ = 0;
+  std::vector<Arena> arenas_;
 };
 
 /// @param interface_version kDeviceInterface of who asks.

@@ -14,11 +14,13 @@
 #include "kernels/cuda/embedding_backward.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/loss.h"
+#include "kernels/cuda/matrix_sums.h"
 #include "kernels/cuda/norm.h"
 #include "kernels/cuda/norm_backward.h"
 #include "kernels/cuda/rope.h"
 #include "kernels/cuda/sampling.h"
 #include "kernels/cuda/selective_scan.h"
+#include "kernels/cuda/slots.h"
 #include "kernels/cuda/ssd.h"
 #include "kernels/cuda/ssd_backward.h"
 #include "kernels/cuda/ssm_step.h"
@@ -56,6 +58,10 @@ void CudaQueue::copy_in(void* to, const void* from, std::int64_t bytes) {
 void CudaQueue::copy_out(void* to, const void* from, std::int64_t bytes) {
   copy_to_host(stream(), to, from, bytes);
   stream().synchronize();
+}
+
+std::unique_ptr<DeviceRead> CudaQueue::start_copy_out(const void* from, std::int64_t bytes) {
+  return readback_.start(stream(), from, bytes);
 }
 
 #ifndef TANDEM_CUDA_EMULATED
@@ -114,6 +120,9 @@ void CudaQueue::embedding(TensorView table, std::span<const std::int32_t> ids, T
 void CudaQueue::rms_norm(TensorView x, TensorView weight, float eps, TensorView y) {
   give([=, this] { cuda::rms_norm(stream(), x, weight, eps, y); });
 }
+void CudaQueue::add_rms_norm(TensorView x, TensorView residual, TensorView weight, float eps, TensorView y) {
+  give([=, this] { cuda::add_rms_norm(stream(), x, residual, weight, eps, y); });
+}
 void CudaQueue::gated_group_norm(TensorView y, TensorView z, TensorView weight, std::int64_t group,
                                  float eps) {
   give([=, this] { cuda::gated_group_norm(stream(), y, z, weight, group, eps); });
@@ -144,6 +153,10 @@ void CudaQueue::rope(TensorView x, std::int64_t heads, std::span<const std::int3
 void CudaQueue::append_heads(TensorView x, std::span<const std::int32_t> slots,
                              std::span<const std::int32_t> positions, std::int64_t first, TensorView cache) {
   give([=, this] { cuda::append_heads(stream(), x, slots, positions, first, cache); });
+}
+void CudaQueue::rope_append(TensorView qkv, std::int64_t nheads, std::span<const float> frequencies,
+                            const SlotCaches& own) {
+  give([=, this] { cuda::rope_append(stream(), qkv, nheads, frequencies, own); });
 }
 void CudaQueue::causal_attention(TensorView q, TensorView k, TensorView v, std::int64_t nheads,
                                  std::int64_t nheads_kv, float scale, TensorView out) {
@@ -200,10 +213,20 @@ void CudaQueue::selective_matrix(const SelectiveOperands& operands, std::span<co
     cuda::selective_matrix(stream(), operands, list, nheads, m);
   });
 }
-void CudaQueue::sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule,
-                       std::span<const float> uniforms, std::span<std::int32_t> tokens,
-                       std::span<float> logprobs) {
-  give([=, this] { cuda::sample(stream(), logits, vocab, rule, uniforms, tokens, logprobs); });
+void CudaQueue::matrix_sums(TensorView m, TensorView a, TensorView sums) {
+  const TensorView memory = scratch(matrix_sums_scratch(m));
+  give([=, this] { cuda::matrix_sums(stream(), m, a, memory, sums); });
+}
+void CudaQueue::gather_slots(TensorView table, std::span<const std::int32_t> slots, TensorView rows) {
+  give([=, this] { cuda::gather_slots(stream(), table, slots, rows); });
+}
+void CudaQueue::put_tokens(std::span<const std::int32_t> tokens, std::span<const std::int32_t> slots,
+                           TensorView table) {
+  give([=, this] { cuda::put_tokens(stream(), tokens, slots, table); });
+}
+void CudaQueue::sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule, const Draws& draws,
+                       std::span<std::int32_t> tokens, std::span<float> logprobs) {
+  give([=, this] { cuda::sample(stream(), logits, vocab, rule, draws, tokens, logprobs); });
 }
 
 void CudaQueue::embedding_backward(std::span<const std::int32_t> ids, TensorView d_x, TensorView d_table) {

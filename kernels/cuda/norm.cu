@@ -37,6 +37,26 @@ __global__ void __launch_bounds__(kThreads)
   scale_row<kWidth>(from, weight, normaliser(square, channels, eps), y.at(blockIdx.x, 0), channels);
 }
 
+/// Block: a row, which it reads again from the cache.
+template <int kWidth>
+__global__ void __launch_bounds__(kThreads)
+    add_rms_norm_kernel(Matrix<float> x, Matrix<float> residual, const float* weight, float eps,
+                        Matrix<float> y, int channels) {
+  const float* added = x.at(blockIdx.x, 0);
+  float* sums = residual.at(blockIdx.x, 0);
+  float square = 0.0F;
+  for (int c = static_cast<int>(threadIdx.x) * kWidth; c < channels; c += kThreads * kWidth) {
+    auto values = load<kWidth>(sums + c);
+    const auto more = load<kWidth>(added + c);
+    for (int i = 0; i < kWidth; ++i) {
+      values.at[i] += more.at[i];
+      square += values.at[i] * values.at[i];
+    }
+    store<kWidth>(sums + c, values);
+  }
+  scale_row<kWidth>(sums, weight, normaliser(square, channels, eps), y.at(blockIdx.x, 0), channels);
+}
+
 template <int kWidth>
 __global__ void __launch_bounds__(kThreads)
     gated_group_norm_kernel(Matrix<float> y, Matrix<float> z, const float* weight, float eps, int group) {
@@ -65,6 +85,17 @@ void rms_norm(Stream& stream, TensorView x, TensorView weight, float eps, Tensor
   const auto kernel = vectorizable(x, weight, y) ? rms_norm_kernel<kVector> : rms_norm_kernel<1>;
   launch(stream, kernel, Grid{x.extent(0)}, Block{kThreads}, 0, matrix(x), weight.f32(), eps, matrix(y),
          x.extent(1));
+}
+
+void add_rms_norm(Stream& stream, TensorView x, TensorView residual, TensorView weight, float eps,
+                  TensorView y) {
+  TANDEM_CHECK(x.rank() == 2 && x.shape() == y.shape() && x.shape() == residual.shape() &&
+                   weight.shape() == Shape{x.extent(1)},
+               "add_rms_norm: x " + x.shape().str() + ", residual " + residual.shape().str() + ", weight " +
+                   weight.shape().str() + ", y " + y.shape().str());
+  const bool wide = vectorizable(x, residual, weight, y);
+  launch(stream, wide ? add_rms_norm_kernel<kVector> : add_rms_norm_kernel<1>, Grid{x.extent(0)},
+         Block{kThreads}, 0, matrix(x), matrix(residual), weight.f32(), eps, matrix(y), x.extent(1));
 }
 
 void gated_group_norm(Stream& stream, TensorView y, TensorView z, TensorView weight, std::int64_t group,

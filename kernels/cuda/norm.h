@@ -11,6 +11,11 @@ namespace tandem::cuda {
 /// second time.
 void rms_norm(Stream& stream, TensorView x, TensorView weight, float eps, TensorView y);
 
+/// residual += x; y = rms_norm(residual). [rows, C] each, rows may be strided; y may be x. Launch: a block of
+/// 256 threads per row. Moves (4 * rows + 1) * C floats; the sum comes from the cache the second time.
+void add_rms_norm(Stream& stream, TensorView x, TensorView residual, TensorView weight, float eps,
+                  TensorView y);
+
 /// g = y * silu(z), then RMS-normalised in groups of `group` channels, times weight [C]; y is overwritten. y,
 /// z [rows, C], rows may be strided; group divides C. Launch: a block of 256 threads per row and group. Moves
 /// (3 * rows + 1) * C floats; the gated y goes through the cache once more.

@@ -23,6 +23,11 @@ struct Matrix {
 inline Matrix<float> matrix(const TensorView& view) {
   return {view.f32(), view.stride(0)};
 }
+/// Of a view whose type is known to be Element's.
+template <typename Element>
+Matrix<Element> matrix_of(const TensorView& view) {
+  return {static_cast<Element*>(view.data()), view.stride(0)};
+}
 /// That of an operand that may be left out: then its data is null.
 inline Matrix<float> matrix_or_null(const TensorView& view) {
   return view.data() == nullptr ? Matrix<float>{nullptr, 0} : matrix(view);

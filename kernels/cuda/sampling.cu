@@ -1,5 +1,6 @@
 #include "kernels/cuda/sampling.h"
 
+#include "kernels/base/philox.h"
 #include "kernels/cuda/reduce.cuh"
 #include "kernels/cuda/rowwise.cuh"
 
@@ -181,10 +182,25 @@ __device__ int draw_truncated(const Row& row, const SamplingRule& rule, Mass tot
                     [&](int id) { return row.order(id) == drawn.order ? each : 0; });
 }
 
+/// Draws as kernels take them.
+struct DrawSource {
+  const float* uniforms;  // or null
+  std::uint64_t seed, problem;
+  const std::int32_t* completions;
+  const std::int32_t* positions;
+  std::int32_t first;
+
+  __device__ float at(int b) const {
+    if (uniforms != nullptr) return uniforms[b];
+    return completion_uniform(seed, problem, static_cast<std::uint32_t>(completions[b]),
+                              static_cast<std::uint32_t>(positions[b] - first));
+  }
+};
+
 /// Block b: row b.
 __global__ void __launch_bounds__(kThreads)
-    sample_kernel(Matrix<float> logits, int vocab, SamplingRule rule, const float* uniforms,
-                  std::int32_t* tokens, float* logprobs) {
+    sample_kernel(Matrix<float> logits, int vocab, SamplingRule rule, DrawSource draws, std::int32_t* tokens,
+                  float* logprobs) {
   const int b = static_cast<int>(blockIdx.x);
   Row row = {logits.at(b, 0), vocab, 0.0F, 1.0F};
   int token = index_of_largest(row.logits, vocab);
@@ -197,10 +213,11 @@ __global__ void __launch_bounds__(kThreads)
     Mass mass = 0;
     for (int id = static_cast<int>(threadIdx.x); id < vocab; id += kThreads) mass += mass_of(row.weight(id));
     const Mass total = block_mass(mass);
+    const float uniform = draws.at(b);
     if ((rule.top_k > 0 && rule.top_k < vocab) || rule.top_p < 1.0F) {
-      token = draw_truncated(row, rule, total, uniforms[b]);
+      token = draw_truncated(row, rule, total, uniform);
     } else {
-      const double target = static_cast<double>(total) * static_cast<double>(uniforms[b]);
+      const double target = static_cast<double>(total) * static_cast<double>(uniform);
       token = find_by_id(vocab, min(static_cast<Mass>(target), total - 1),
                          [&](int id) { return mass_of(row.weight(id)); });
     }
@@ -213,15 +230,17 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 void sample(Stream& stream, TensorView logits, std::int64_t vocab, const SamplingRule& rule,
-            std::span<const float> uniforms, std::span<std::int32_t> tokens, std::span<float> logprobs) {
+            const Draws& draws, std::span<std::int32_t> tokens, std::span<float> logprobs) {
   const std::int64_t batch = logits.rank() == 2 ? logits.extent(0) : -1;
   TANDEM_CHECK(batch >= 0 && vocab > 0 && vocab <= logits.extent(1) &&
-                   vocab <= (std::int64_t{1} << kMaxVocabBits) && std::ssize(uniforms) == batch &&
+                   vocab <= (std::int64_t{1} << kMaxVocabBits) && draws.count() == batch &&
                    std::ssize(tokens) == batch && std::ssize(logprobs) == batch,
                "sample: logits " + logits.shape().str() + ", vocab " + std::to_string(vocab) + ", " +
-                   std::to_string(uniforms.size()) + " uniforms, " + std::to_string(tokens.size()) +
+                   std::to_string(draws.count()) + " draws, " + std::to_string(tokens.size()) +
                    " tokens, " + std::to_string(logprobs.size()) + " log-probabilities");
-  launch(stream, sample_kernel, Grid{batch}, Block{kThreads}, 0, matrix(logits), vocab, rule, uniforms.data(),
+  launch(stream, sample_kernel, Grid{batch}, Block{kThreads}, 0, matrix(logits), vocab, rule,
+         DrawSource{draws.uniforms.empty() ? nullptr : draws.uniforms.data(), draws.seed, draws.problem,
+                    draws.completions.data(), draws.positions.data(), draws.first},
          tokens.data(), logprobs.data());
 }
 

@@ -12,9 +12,9 @@
 namespace tandem::cuda {
 
 /// One token of each of R sequences: row r updates the state of slot slots[r] in place. states [slots, E*N],
-/// each [E, N]; slots [R] on the device, all different; y [R, E], rows may be strided. Launch: blocks of 128
+/// each [E, N], f32 or bf16; slots [R] on the device, all different; y [R, E], rows may be strided. Launch: blocks of 128
 /// threads per row and as many channels as they hold with four a thread; neighbours in a warp are neighbours
-/// in a state's row. Moves 2 * R * E*N floats of state, the operands, and A [E, N] once if it stays in the
+/// in a state's row. Moves 2 * R * E*N elements of state, the operands, and A [E, N] once if it stays in the
 /// cache.
 void selective_step(Stream& stream, const SelectiveOperands& operands, TensorView states,
                     std::span<const std::int32_t> slots, TensorView y);

@@ -9,13 +9,13 @@ namespace {
 constexpr int kThreads = 128;
 using Part = StatePart<kThreads>;
 
-template <int kWidth>
+template <int kWidth, typename Element>
 __global__ void __launch_bounds__(kThreads)
-    selective_step_kernel(SelectiveChannels o, Matrix<float> states, const std::int32_t* slots,
+    selective_step_kernel(SelectiveChannels o, Matrix<Element> states, const std::int32_t* slots,
                           Matrix<float> y, int lanes) {
   const std::int64_t token = blockIdx.x;
   const Part part(lanes, static_cast<int>(blockIdx.y));
-  float* state = states.at(slots[token], 0);
+  Element* state = states.at(slots[token], 0);
   float input[kStateRows];
   float delta[kStateRows];
   float sum[kStateRows] = {};
@@ -54,6 +54,16 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+template <typename Element>
+void launch_step(Stream& stream, const SelectiveOperands& o, TensorView states,
+                 std::span<const std::int32_t> slots, TensorView y) {
+  const bool wide = vectorizable(o.a, o.b, o.c, states) && o.dstate % kVector == 0;
+  const int lanes = state_lanes(o.dstate, wide ? kVector : 1);
+  launch(stream, wide ? selective_step_kernel<kVector, Element> : selective_step_kernel<1, Element>,
+         Grid{o.x.extent(0), ceil_div(o.channels, std::int64_t{Part::rows_of_block(lanes)})}, Block{kThreads},
+         0, selective_channels(o), matrix_of<Element>(states), slots.data(), matrix(y), lanes);
+}
+
 }  // namespace
 
 void selective_step(Stream& stream, const SelectiveOperands& o, TensorView states,
@@ -64,11 +74,8 @@ void selective_step(Stream& stream, const SelectiveOperands& o, TensorView state
                    y.shape() == o.x.shape(),
                "selective_step: " + std::to_string(slots.size()) + " slots of states " +
                    states.shape().str() + ", y " + y.shape().str());
-  const bool wide = vectorizable(o.a, o.b, o.c, states) && o.dstate % kVector == 0;
-  const int lanes = state_lanes(o.dstate, wide ? kVector : 1);
-  launch(stream, wide ? selective_step_kernel<kVector> : selective_step_kernel<1>,
-         Grid{rows, ceil_div(o.channels, std::int64_t{Part::rows_of_block(lanes)})}, Block{kThreads}, 0,
-         selective_channels(o), matrix(states), slots.data(), matrix(y), lanes);
+  const auto run = states.dtype() == DType::F32 ? launch_step<float> : launch_step<BFloat16>;
+  run(stream, o, states, slots, y);
 }
 
 }  // namespace tandem::cuda

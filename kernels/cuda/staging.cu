@@ -41,4 +41,45 @@ void Staging::copy_in(Stream& stream, void* to, const void* from, std::int64_t b
   }
 }
 
+class Readback::Read final : public DeviceRead {
+ public:
+  Read(Readback& owner, const Piece& piece) : owner_(owner), piece_(piece) {}
+  ~Read() override {
+    static_cast<void>(cudaEventSynchronize(piece_.there));
+    owner_.free_.push_back(piece_);
+  }
+  const void* wait() override {
+    CUDA_CHECK(cudaEventSynchronize(piece_.there));
+    return piece_.memory;
+  }
+
+ private:
+  Readback& owner_;
+  Piece piece_;
+};
+
+Readback::~Readback() {
+  for (const Piece& piece : free_) {
+    static_cast<void>(cudaEventDestroy(piece.there));
+    static_cast<void>(cudaFreeHost(piece.memory));
+  }
+}
+
+std::unique_ptr<DeviceRead> Readback::start(Stream& stream, const void* from, std::int64_t bytes) {
+  const auto fits = std::find_if(free_.begin(), free_.end(), [&](const Piece& p) { return p.bytes >= bytes; });
+  Piece piece;
+  if (fits != free_.end()) {
+    piece = *fits;
+    free_.erase(fits);
+  } else {
+    piece.bytes = bytes;
+    CUDA_CHECK(cudaMallocHost(&piece.memory, static_cast<std::size_t>(bytes)));
+    CUDA_CHECK(cudaEventCreateWithFlags(&piece.there, cudaEventDisableTiming));
+  }
+  auto read = std::make_unique<Read>(*this, piece);
+  copy_to_host(stream, piece.memory, from, bytes);
+  CUDA_CHECK(cudaEventRecord(piece.there, stream.handle()));
+  return read;
+}
+
 }  // namespace tandem::cuda

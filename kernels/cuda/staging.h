@@ -1,8 +1,11 @@
-// Pinned host memory through which copies to the device go, so that they neither wait nor are waited for.
+// Pinned host memory through which copies to and from the device go, so that they neither wait nor are waited
+// for.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "kernels/cuda/stream.h"
 
@@ -30,6 +33,26 @@ class Staging {
   std::array<Piece, 4> pieces_;
   std::size_t current_ = 0;
   std::int64_t used_ = 0;  // bytes of the current piece
+};
+
+/// Copies to the host that are not waited for: into pinned pieces, which are used again. To outlive its reads.
+class Readback {
+ public:
+  Readback() = default;
+  ~Readback();
+  Readback(const Readback&) = delete;
+  Readback& operator=(const Readback&) = delete;
+
+  std::unique_ptr<DeviceRead> start(Stream& stream, const void* from, std::int64_t bytes);
+
+ private:
+  class Read;
+  struct Piece {
+    void* memory = nullptr;
+    std::int64_t bytes = 0;
+    CUevent_st* there = nullptr;  // the copy is done
+  };
+  std::vector<Piece> free_;
 };
 
 }  // namespace tandem::cuda

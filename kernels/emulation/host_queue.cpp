@@ -17,12 +17,14 @@
 #include "kernels/ops/linear_backward.h"
 #include "kernels/ops/loss.h"
 #include "kernels/ops/matmul.h"
+#include "kernels/ops/matrix_sums.h"
 #include "kernels/ops/norm.h"
 #include "kernels/ops/norm_backward.h"
 #include "kernels/ops/rope.h"
 #include "kernels/ops/rope_backward.h"
 #include "kernels/ops/sampling.h"
 #include "kernels/ops/selective_scan.h"
+#include "kernels/ops/slots.h"
 #include "kernels/ops/ssd.h"
 #include "kernels/ops/ssd_backward.h"
 #include "kernels/ops/ssm_step.h"
@@ -54,6 +56,17 @@ void HostQueue::copy_in(void* to, const void* from, std::int64_t bytes) {
 void HostQueue::copy_out(void* to, const void* from, std::int64_t bytes) {
   TANDEM_CHECK(!recording_, "a copy from the device while work is recorded");
   std::memcpy(to, from, static_cast<std::size_t>(bytes));
+}
+
+std::unique_ptr<DeviceRead> HostQueue::start_copy_out(const void* from, std::int64_t bytes) {
+  struct Read final : DeviceRead {
+    const void* wait() override { return values.data(); }
+    std::vector<std::byte> values;
+  };
+  auto read = std::make_unique<Read>();
+  read->values.resize(static_cast<std::size_t>(bytes));
+  copy_out(read->values.data(), from, bytes);
+  return read;
 }
 
 void HostQueue::start_recording() {
@@ -98,6 +111,9 @@ void HostQueue::linear(TensorView x, TensorView weight, TensorView y, bool accum
 void HostQueue::rms_norm(TensorView x, TensorView weight, float eps, TensorView y) {
   give([=, this] { tandem::rms_norm(context_, x, weight, eps, y); });
 }
+void HostQueue::add_rms_norm(TensorView x, TensorView residual, TensorView weight, float eps, TensorView y) {
+  give([=, this] { tandem::add_rms_norm(context_, x, residual, weight, eps, y); });
+}
 void HostQueue::gated_group_norm(TensorView y, TensorView z, TensorView weight, std::int64_t group,
                                  float eps) {
   give([=, this] { tandem::gated_group_norm(context_, y, z, weight, group, eps); });
@@ -128,6 +144,10 @@ void HostQueue::rope(TensorView x, std::int64_t heads, std::span<const std::int3
 void HostQueue::append_heads(TensorView x, std::span<const std::int32_t> slots,
                              std::span<const std::int32_t> positions, std::int64_t first, TensorView cache) {
   give([=, this] { tandem::append_heads(context_, x, slots, positions, first, cache); });
+}
+void HostQueue::rope_append(TensorView qkv, std::int64_t nheads, std::span<const float> frequencies,
+                            const SlotCaches& own) {
+  give([=, this] { tandem::rope_append(context_, qkv, nheads, frequencies, own); });
 }
 void HostQueue::causal_attention(TensorView q, TensorView k, TensorView v, std::int64_t nheads,
                                  std::int64_t nheads_kv, float scale, TensorView out) {
@@ -177,10 +197,19 @@ void HostQueue::selective_matrix(const SelectiveOperands& operands, std::span<co
     tandem::selective_matrix(context_, operands, list, nheads, m);
   });
 }
-void HostQueue::sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule,
-                       std::span<const float> uniforms, std::span<std::int32_t> tokens,
-                       std::span<float> logprobs) {
-  give([=, this] { tandem::sample(context_, logits, vocab, rule, uniforms, tokens, logprobs); });
+void HostQueue::matrix_sums(TensorView m, TensorView a, TensorView sums) {
+  give([=, this] { tandem::matrix_sums(context_, m, a, sums); });
+}
+void HostQueue::gather_slots(TensorView table, std::span<const std::int32_t> slots, TensorView rows) {
+  give([=, this] { tandem::gather_slots(context_, table, slots, rows); });
+}
+void HostQueue::put_tokens(std::span<const std::int32_t> tokens, std::span<const std::int32_t> slots,
+                           TensorView table) {
+  give([=, this] { tandem::put_tokens(context_, tokens, slots, table); });
+}
+void HostQueue::sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule, const Draws& draws,
+                       std::span<std::int32_t> tokens, std::span<float> logprobs) {
+  give([=, this] { tandem::sample(context_, logits, vocab, rule, draws, tokens, logprobs); });
 }
 
 void HostQueue::linear_backward(TensorView x, TensorView weight, TensorView d_y, TensorView d_x,

@@ -18,6 +18,7 @@ class HostQueue : public DeviceQueue {
   void synchronize() override {}
   void copy_in(void* to, const void* from, std::int64_t bytes) override;
   void copy_out(void* to, const void* from, std::int64_t bytes) override;
+  std::unique_ptr<DeviceRead> start_copy_out(const void* from, std::int64_t bytes) override;
   void start_recording() override;
   std::unique_ptr<DeviceRecording> finish_recording() override;
   void repeat(const DeviceRecording& recording) override;
@@ -28,6 +29,7 @@ class HostQueue : public DeviceQueue {
   void embedding(TensorView table, std::span<const std::int32_t> ids, TensorView x) override;
   void linear(TensorView x, TensorView weight, TensorView y, bool accumulate) override;
   void rms_norm(TensorView x, TensorView weight, float eps, TensorView y) override;
+  void add_rms_norm(TensorView x, TensorView residual, TensorView weight, float eps, TensorView y) override;
   void gated_group_norm(TensorView y, TensorView z, TensorView weight, std::int64_t group,
                         float eps) override;
   void swiglu(TensorView gate, TensorView up, TensorView out) override;
@@ -41,6 +43,8 @@ class HostQueue : public DeviceQueue {
             std::span<const float> frequencies) override;
   void append_heads(TensorView x, std::span<const std::int32_t> slots,
                     std::span<const std::int32_t> positions, std::int64_t first, TensorView cache) override;
+  void rope_append(TensorView qkv, std::int64_t nheads, std::span<const float> frequencies,
+                   const SlotCaches& own) override;
   void causal_attention(TensorView q, TensorView k, TensorView v, std::int64_t nheads, std::int64_t nheads_kv,
                         float scale, TensorView out) override;
   void decode_attention(TensorView q, const SharedPrefix& prefix, const SlotCaches& own, std::int64_t nheads,
@@ -61,9 +65,12 @@ class HostQueue : public DeviceQueue {
   void selective_scan(const SelectiveOperands& operands, TensorView state, TensorView y) override;
   void selective_matrix(const SelectiveOperands& operands, std::span<const std::int64_t> heads,
                         std::int64_t nheads, TensorView m) override;
-  void sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule,
-              std::span<const float> uniforms, std::span<std::int32_t> tokens,
-              std::span<float> logprobs) override;
+  void matrix_sums(TensorView m, TensorView a, TensorView sums) override;
+  void sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule, const Draws& draws,
+              std::span<std::int32_t> tokens, std::span<float> logprobs) override;
+  void gather_slots(TensorView table, std::span<const std::int32_t> slots, TensorView rows) override;
+  void put_tokens(std::span<const std::int32_t> tokens, std::span<const std::int32_t> slots,
+                  TensorView table) override;
   void linear_backward(TensorView x, TensorView weight, TensorView d_y, TensorView d_x,
                        TensorView d_weight) override;
   void embedding_backward(std::span<const std::int32_t> ids, TensorView d_x, TensorView d_table) override;

@@ -8,7 +8,8 @@
 
 namespace tandem {
 
-/// to = from. [rows, C] each, f32, rows may be strided; they must not overlap.
+/// to = from. [rows, C] each, f32, rows may be strided; they must not overlap. On a device `to`,
+/// or both, may be bf16.
 void copy(Context& context, TensorView from, TensorView to);
 
 /// x = 0; any contiguous f32 tensor.

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/base/parallel.h"
+#include "kernels/ops/activation.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/ops/norm.cpp"
@@ -62,6 +63,13 @@ void rms_norm(Context& context, TensorView x, TensorView weight, float eps, Tens
                     HWY_DYNAMIC_DISPATCH(rms_norm_row)(x.row(i), weight.f32(), eps, y.row(i), channels);
                   }
                 });
+}
+
+void add_rms_norm(Context& context, TensorView x, TensorView residual, TensorView weight, float eps,
+                  TensorView y) {
+  if (DeviceQueue* queue = context.queue()) return queue->add_rms_norm(x, residual, weight, eps, y);
+  add(context, x, residual);
+  rms_norm(context, residual, weight, eps, y);
 }
 
 void gated_group_norm(Context& context, TensorView y, TensorView z, TensorView weight, std::int64_t group,

@@ -10,6 +10,10 @@ namespace tandem {
 /// x, y [rows, C], may alias; weight [C]. Source: Zhang & Sennrich 2019, eq. 4.
 void rms_norm(Context& context, TensorView x, TensorView weight, float eps, TensorView y);
 
+/// residual += x; y = rms_norm(residual). [rows, C] each; y may be x.
+void add_rms_norm(Context& context, TensorView x, TensorView residual, TensorView weight, float eps,
+                  TensorView y);
+
 /// The gated norm of MambaInLlama's Mamba-2 mixer (models.md 3.5 step 4): g = y * silu(z), then
 /// RMS-normalised in groups of `group` channels, times weight [C]. y is overwritten. y, z [rows, C]; z may be
 /// strided; group divides C.

@@ -56,5 +56,23 @@ void rope(Context& context, TensorView x, std::int64_t heads, std::span<const st
       });
 }
 
+void rope_append(Context& context, TensorView qkv, std::int64_t nheads, std::span<const float> frequencies,
+                 const SlotCaches& own) {
+  const std::int64_t nheads_kv = own.keys.extent(1);
+  const std::int64_t headdim = own.keys.extent(3);
+  const std::int64_t q_width = nheads * headdim;
+  const std::int64_t kv_width = nheads_kv * headdim;
+  TANDEM_CHECK(qkv.rank() == 2 && qkv.shape() == Shape({std::ssize(own.slot_ids), q_width + 2 * kv_width}) &&
+                   own.values.shape() == own.keys.shape(),
+               "rope_append: " + qkv.shape().str() + " for " + std::to_string(nheads) + " query heads, " +
+                   std::to_string(own.slot_ids.size()) + " slots, keys " + own.keys.shape().str() +
+                   ", values " + own.values.shape().str());
+  if (DeviceQueue* queue = context.queue()) return queue->rope_append(qkv, nheads, frequencies, own);
+  rope(context, qkv.columns(0, q_width + kv_width), nheads + nheads_kv, own.positions, frequencies);
+  append_heads(context, qkv.columns(q_width, kv_width), own.slot_ids, own.positions, own.first, own.keys);
+  append_heads(context, qkv.columns(q_width + kv_width, kv_width), own.slot_ids, own.positions, own.first,
+               own.values);
+}
+
 }  // namespace tandem
 #endif

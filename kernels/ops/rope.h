@@ -7,6 +7,7 @@
 
 #include "kernels/base/context.h"
 #include "kernels/base/tensor_view.h"
+#include "kernels/ops/attention.h"
 
 namespace tandem {
 
@@ -15,5 +16,11 @@ namespace tandem {
 /// frequencies [D/2].
 void rope(Context& context, TensorView x, std::int64_t heads, std::span<const std::int32_t> positions,
           std::span<const float> frequencies);
+
+/// The newest token of each slot, its row of qkv [B, (H + 2K) * D] holding query, key and value heads: rotates
+/// the queries in place, and puts rotated keys, and values, into the caches (append_heads). What is left in
+/// the keys' columns is not said.
+void rope_append(Context& context, TensorView qkv, std::int64_t nheads, std::span<const float> frequencies,
+                 const SlotCaches& own);
 
 }  // namespace tandem

@@ -5,6 +5,7 @@
 #include <ranges>
 
 #include "kernels/base/parallel.h"
+#include "kernels/base/philox.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/ops/sampling.cpp"
@@ -121,6 +122,12 @@ std::int32_t draw_truncated(const float* weights, std::size_t count, double tota
   return ids[pick(kept.mass * uniform, kept.count, [&](std::size_t i) { return weights[ids[i]]; })];
 }
 
+float uniform_of(const Draws& draws, std::size_t row) {
+  if (!draws.uniforms.empty()) return draws.uniforms[row];
+  return completion_uniform(draws.seed, draws.problem, static_cast<std::uint32_t>(draws.completions[row]),
+                            static_cast<std::uint32_t>(draws.positions[row] - draws.first));
+}
+
 }  // namespace
 
 void softmax(Context& context, TensorView x) {
@@ -134,16 +141,16 @@ void softmax(Context& context, TensorView x) {
 }
 
 void sample(Context& context, TensorView logits, std::int64_t vocab, const SamplingRule& rule,
-            std::span<const float> uniforms, std::span<std::int32_t> tokens, std::span<float> logprobs) {
+            const Draws& draws, std::span<std::int32_t> tokens, std::span<float> logprobs) {
   const std::int64_t batch = logits.rank() == 2 ? logits.extent(0) : -1;
   const auto rows = static_cast<std::size_t>(batch);
-  TANDEM_CHECK(batch >= 0 && vocab > 0 && vocab <= logits.extent(1) && uniforms.size() == rows &&
+  TANDEM_CHECK(batch >= 0 && vocab > 0 && vocab <= logits.extent(1) && draws.count() == batch &&
                    tokens.size() == rows && logprobs.size() == rows,
                "sample: logits " + logits.shape().str() + ", vocab " + std::to_string(vocab) + ", " +
-                   std::to_string(uniforms.size()) + " uniforms, " + std::to_string(tokens.size()) +
+                   std::to_string(draws.count()) + " draws, " + std::to_string(tokens.size()) +
                    " tokens, " + std::to_string(logprobs.size()) + " log-probabilities");
   if (DeviceQueue* queue = context.queue())
-    return queue->sample(logits, vocab, rule, uniforms, tokens, logprobs);
+    return queue->sample(logits, vocab, rule, draws, tokens, logprobs);
   const auto count = static_cast<std::size_t>(vocab);
   const bool truncated = (rule.top_k > 0 && rule.top_k < vocab) || rule.top_p < 1.0F;
   const ScratchScope scope(context);
@@ -164,9 +171,10 @@ void sample(Context& context, TensorView logits, std::int64_t vocab, const Sampl
         if (rule.temperature != 1.0F) {
           sum = HWY_DYNAMIC_DISPATCH(exponentials)(row, top, 1.0F / rule.temperature, w, count);
         }
-        token = truncated ? draw_truncated(w, count, sum, rule, uniforms[i], ids + b * stride)
+        const float uniform = uniform_of(draws, i);
+        token = truncated ? draw_truncated(w, count, sum, rule, uniform, ids + b * stride)
                           : static_cast<std::int32_t>(
-                                pick(sum * uniforms[i], count, [&](std::size_t at) { return w[at]; }));
+                                pick(sum * uniform, count, [&](std::size_t at) { return w[at]; }));
       }
       tokens[i] = token;
       logprobs[i] = static_cast<float>(row[token] - top - std::log(plain_sum));

@@ -153,6 +153,7 @@ void selective_step(Context& context, const SelectiveOperands& o, TensorView sta
                "selective_step: " + std::to_string(slots.size()) + " slots of states " +
                    states.shape().str() + ", y " + y.shape().str());
   if (DeviceQueue* queue = context.queue()) return queue->selective_step(o, states, slots, y);
+  TANDEM_CHECK(states.dtype() == DType::F32, "selective_step: the CPU's states are f32");
   parallel_over(context, rows, kStateNs * static_cast<double>(o.channels * o.dstate),
                 [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t r = begin; r < end; ++r)

@@ -17,6 +17,8 @@ void ssm_step(Context& context, const SsmStep& s, TensorView windows, TensorView
               std::span<const std::int32_t> slots, TensorView y) {
   check_ssm_step(s, windows, states, slots, y);
   if (DeviceQueue* queue = context.queue()) return queue->ssm_step(s, windows, states, slots, y);
+  TANDEM_CHECK(s.ring.length == 1 && states.dtype() == DType::F32,
+               "ssm_step: the CPU writes its states at every step, in f32");
   const ScratchScope scope(context);
   const TensorView convolved = context.scratch_tensor(s.input.shape());
   causal_conv_step(context, s.input, s.conv_weight, s.conv_bias, s.activation, windows, slots, convolved);

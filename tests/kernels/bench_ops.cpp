@@ -234,7 +234,7 @@ void bench_sample(benchmark::State& state) {
   const std::vector<float> uniforms(static_cast<std::size_t>(batch), 0.4F);
   std::vector<std::int32_t> tokens(uniforms.size());
   std::vector<float> logprobs(uniforms.size());
-  for (auto _ : state) sample(context, logits, vocab, rule, uniforms, tokens, logprobs);
+  for (auto _ : state) sample(context, logits, vocab, rule, {.uniforms = uniforms}, tokens, logprobs);
   report(state, 0, 4.0 * static_cast<double>(batch * vocab));
 }
 BENCHMARK(bench_sample)

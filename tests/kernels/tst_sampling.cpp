@@ -20,7 +20,7 @@ struct Draw {
 Draw draw(Array& logits, std::int64_t vocab, const SamplingRule& rule, float uniform) {
   Context context;
   Draw result;
-  sample(context, logits, vocab, rule, {&uniform, 1}, {&result.token, 1}, {&result.logprob, 1});
+  sample(context, logits, vocab, rule, {.uniforms = {&uniform, 1}}, {&result.token, 1}, {&result.logprob, 1});
   return result;
 }
 
@@ -164,7 +164,7 @@ class TestSampling : public QObject {
     std::vector<std::int32_t> tokens(3);
     std::vector<float> logprobs(3);
     const SamplingRule rule{1.0F, 0, 0.9F};
-    sample(context, logits, 128256, rule, uniforms, tokens, logprobs);
+    sample(context, logits, 128256, rule, {.uniforms = uniforms}, tokens, logprobs);
     for (std::size_t b = 0; b < 3; ++b) {
       Array row(Shape{1, 128256});
       std::copy_n(logits.view().row(static_cast<std::int64_t>(b)), 128256, row.data().begin());

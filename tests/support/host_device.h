@@ -22,6 +22,7 @@ class HostDevice final : public Device {
 
   const DeviceInfo& info() const override { return info_; }
   std::int64_t free_bytes() const override { return 0; }
+  void reserve(std::int64_t /*bytes*/) override {}
 
   void* allocate(std::int64_t bytes) override {
     const std::size_t size = static_cast<std::size_t>(bytes) + 1;

@@ -11,6 +11,7 @@ class FakeDevice final : public tandem::Device {
   explicit FakeDevice(int index) : m_info{"cuda:" + std::to_string(index), "Card", 1000, 10} {}
   const tandem::DeviceInfo& info() const override { return m_info; }
   std::int64_t free_bytes() const override { return 600; }
+  void reserve(std::int64_t /*bytes*/) override {}
   void* allocate(std::int64_t /*bytes*/) override { throw tandem::DeviceMemoryError("full"); }
   void release(void* /*memory*/) override {}
   std::unique_ptr<tandem::DeviceQueue> make_queue() override { return nullptr; }

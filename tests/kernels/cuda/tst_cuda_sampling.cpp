@@ -20,7 +20,7 @@ std::vector<float> on_device(TestDevice& device, Array& logits, std::int64_t voc
   const TensorView tokens = device.put(
       TensorView(std::vector<std::int32_t>(rows).data(), DType::I32, Shape{static_cast<std::int64_t>(rows)}));
   const TensorView logprobs = device.empty(tokens.shape());
-  cuda::sample(device.stream(), device.put(logits), vocab, rule, {device.put(uniforms).f32(), rows},
+  cuda::sample(device.stream(), device.put(logits), vocab, rule, {.uniforms = {device.put(uniforms).f32(), rows}},
                {static_cast<std::int32_t*>(tokens.data()), rows}, {logprobs.f32(), rows});
   std::vector<float> result;
   for (const std::int32_t token : device.get_ids(tokens)) result.push_back(static_cast<float>(token));
@@ -34,7 +34,7 @@ std::vector<double> on_cpu(Array& logits, std::int64_t vocab, const SamplingRule
   std::vector<std::int32_t> tokens(rows);
   std::vector<float> logprobs(rows);
   Context context;
-  sample(context, logits, vocab, rule, uniforms.data(), tokens, logprobs);
+  sample(context, logits, vocab, rule, {.uniforms = uniforms.data()}, tokens, logprobs);
   std::vector<double> result(tokens.begin(), tokens.end());
   result.insert(result.end(), logprobs.begin(), logprobs.end());
   return result;

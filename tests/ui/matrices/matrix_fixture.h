@@ -6,7 +6,7 @@
 #include <cmath>
 #include <memory>
 
-#include "core/base/random.h"
+#include "kernels/base/philox.h"
 #include "ui/models/matrix_set.h"
 
 namespace fixture {
