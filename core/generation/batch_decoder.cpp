@@ -81,8 +81,8 @@ void BatchDecoder::step_on_cpu(InFlight& flight, std::int64_t fresh) {
                                            static_cast<std::uint32_t>(at(slot).tokens)));
   ids_.resize(order_.size());
   logprobs_.resize(order_.size());
-  sample(context_, logits_.view().rows(0, rows), model_.vocab_size(), rule_,
-         {.uniforms = uniforms_}, ids_, logprobs_);
+  sample(context_, logits_.view().rows(0, rows), model_.vocab_size(), rule_, {.uniforms = uniforms_}, ids_,
+         logprobs_);
   for (std::size_t row = 0; row < order_.size(); ++row) {
     at(order_[row]).last = ids_[row];
     flight.drawn.rows[row].token = ids_[row];
@@ -100,7 +100,8 @@ void BatchDecoder::step_on_device(DeviceQueue& queue, InFlight& flight, std::int
       model_.step_placed(context_, state_, {decoded.tokens, decoded.slots, decoded.positions}, logits);
       draw_on_device(decoded, logits);
     });
-    for (const std::int32_t slot : std::span(order_).first(static_cast<std::size_t>(fresh))) state_.advance(slot);
+    for (const std::int32_t slot : std::span(order_).first(static_cast<std::size_t>(fresh)))
+      state_.advance(slot);
   }
   if (fresh < rows) {
     for (std::int64_t row = fresh; row < rows; ++row)
@@ -120,7 +121,8 @@ BatchDecoder::DeviceRows BatchDecoder::gather(std::int64_t first, std::int64_t c
                            .tokens = ids(fields_, begin + kToken * count),
                            .positions = ids(fields_, begin + kPosition * count),
                            .completions = ids(fields_, begin + kCompletion * count)};
-  gather_slots(context_, table_, rows.slots, TensorView(ids(fields_, begin).data(), DType::I32, {kFields, count}));
+  gather_slots(context_, table_, rows.slots,
+               TensorView(ids(fields_, begin).data(), DType::I32, {kFields, count}));
   return rows;
 }
 
@@ -147,7 +149,8 @@ Drawn BatchDecoder::collect() {
     const std::int64_t slots = state_.shape().batch;
     for (std::size_t row = 0; row < flight.drawn.rows.size(); ++row) {
       const auto at = static_cast<std::int64_t>(row);
-      std::memcpy(&flight.drawn.rows[row].token, values + at * element_bytes(DType::I32), sizeof(std::int32_t));
+      std::memcpy(&flight.drawn.rows[row].token, values + at * element_bytes(DType::I32),
+                  sizeof(std::int32_t));
       std::memcpy(&flight.drawn.rows[row].logprob, values + (slots + at) * element_bytes(DType::F32),
                   sizeof(float));
     }

@@ -1,5 +1,5 @@
-// Decodes the completions of one prompt together and draws their tokens. On a device what is drawn reaches the
-// host some steps later, so that the device never waits for it; on the CPU at once.
+// Decodes the completions of one prompt together and draws their tokens. On a device what is drawn reaches
+// the host some steps later, so that the device never waits for it; on the CPU at once.
 #pragma once
 
 #include <cstdint>

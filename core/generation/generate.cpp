@@ -75,8 +75,9 @@ struct Active {
   StopText text;
 };
 
-/// One run: the batch of active completions, refilled from the queue as slots come free. On a device steps are
-/// given before the tokens of earlier ones are known; what they draw for a completion that had ended is dropped.
+/// One run: the batch of active completions, refilled from the queue as slots come free. On a device steps
+/// are given before the tokens of earlier ones are known; what they draw for a completion that had ended is
+/// dropped.
 class Run {
  public:
   Run(const Model& model, const GenerationRequest& request, Context& context, GenerationObserver& observer)
@@ -145,8 +146,7 @@ class Run {
       Active* active = by_slot_[static_cast<std::size_t>(row.slot)];
       if (active == nullptr || active->completion.index != row.completion) continue;  // it had ended
       ++sample.occupied;
-      sample.mean_context +=
-          static_cast<double>(request_.prompt.size() + active->completion.tokens.size());
+      sample.mean_context += static_cast<double>(request_.prompt.size() + active->completion.tokens.size());
       accept(*active, row.token, row.logprob, now);
     }
     if (sample.occupied == 0) return;

@@ -13,8 +13,8 @@ namespace tandem {
 
 class StepRecorder {
  public:
-  /// Gives the queue a step of `rows` rows. `step` gives its ops, the same ones on the same memory whenever the
-  /// rows are as many; a number of rows that came before is worth recording.
+  /// Gives the queue a step of `rows` rows. `step` gives its ops, the same ones on the same memory whenever
+  /// the rows are as many; a number of rows that came before is worth recording.
   void run(DeviceQueue& queue, std::int64_t rows, const std::function<void()>& step) {
     constexpr int kWorthRecording = 3;
     Seen& seen = seen_[rows];

@@ -10,10 +10,10 @@
 #include <fmt/format.h>
 
 #include "core/base/provenance.h"
-#include "kernels/base/philox.h"
 #include "core/devices/devices.h"
 #include "core/generation/batch_decoder.h"
 #include "core/models/weights.h"
+#include "kernels/base/philox.h"
 
 namespace tandem {
 namespace {
@@ -119,8 +119,8 @@ class Sitting {
     std::vector<std::int32_t> slots(static_cast<std::size_t>(bar.batch));
     std::iota(slots.begin(), slots.end(), 0);
     BatchDecoder decoder(model, context_,
-                         {options_.prompt_tokens, bar.batch, steps_per_repeat(options_), bar.private_prefix}, {},
-                         {options_.seed, 1});
+                         {options_.prompt_tokens, bar.batch, steps_per_repeat(options_), bar.private_prefix},
+                         {}, {options_.seed, 1});
     const std::vector<std::int32_t> prompt = random_prompt(model, options_.prompt_tokens);
 
     const auto start = Clock::now();
@@ -168,8 +168,8 @@ class Sitting {
     bar.variant = kOneCompletion;
     bar.batch = 1;
     for (std::int64_t tokens = 8; tokens <= options_.prompt_tokens; tokens *= 2) {
-      BatchDecoder decoder(model, context_, {tokens, 1, steps_per_repeat(options_), /*private_prefix=*/true}, {},
-                           {options_.seed, 1});
+      BatchDecoder decoder(model, context_, {tokens, 1, steps_per_repeat(options_), /*private_prefix=*/true},
+                           {}, {options_.seed, 1});
       decoder.prefill(random_prompt(model, tokens));
       decoder.start(0, 0);
       const std::int64_t prompt_copy = decoder.bytes_in_use({});

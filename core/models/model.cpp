@@ -17,8 +17,8 @@ constexpr std::int64_t kMinRowsPerThread = 4;
 constexpr std::int64_t kManyRowsPerThread =
     64;  // enough arithmetic per weight byte that reading them twice costs nothing
 
-/// x += mixed, and then, but for a layer without an MLP, x += down(silu(gate(n)) * up(n)) with n the normed x;
-/// normed is scratch of x's shape.
+/// x += mixed, and then, but for a layer without an MLP, x += down(silu(gate(n)) * up(n)) with n the normed
+/// x; normed is scratch of x's shape.
 void add_mixed_and_mlp(Context& context, const LayerWeights& layer, float eps, TensorView mixed, TensorView x,
                        TensorView normed) {
   if (layer.down.in() == 0) return add(context, mixed, x);
@@ -60,9 +60,10 @@ void step_rows(Context& context, const ModelWeights& weights, DecodeState& state
   std::vector<std::int32_t> positions(slots.size());
   for (std::size_t b = 0; b < slots.size(); ++b)
     positions[b] = static_cast<std::int32_t>(state.shape().prompt_tokens + state.generated(slots[b]));
-  step_layers(context, weights, state,
-              {context.place(tokens), context.place(slots), context.place(std::span<const std::int32_t>(positions))},
-              logits);
+  step_layers(
+      context, weights, state,
+      {context.place(tokens), context.place(slots), context.place(std::span<const std::int32_t>(positions))},
+      logits);
   for (const std::int32_t slot : slots) state.advance(slot);
 }
 
@@ -138,9 +139,7 @@ void Model::step_placed(Context& context, DecodeState& state, const StepOperands
 }
 
 DecodeState::DecodeState(Context& context, const Model& model, const StateShape& shape)
-    : context_(context),
-      shape_(shape),
-      generated_(static_cast<std::size_t>(shape.batch), 0) {
+    : context_(context), shape_(shape), generated_(static_cast<std::size_t>(shape.batch), 0) {
   for (const LayerWeights& layer : model.weights().layers)
     layers_.push_back(layer.mixer->make_state(context, shape));
 }

@@ -39,12 +39,12 @@ Status check_storage(const StateStorage& storage, const Device* device) {
       return Error{ErrorCode::InvalidArgument,
                    fmt::format("Caches and states are f32 or bf16, found {}.", dtype_name(type))};
   if (storage.write_every < 1 || storage.write_every > kMaxWriteEvery)
-    return Error{ErrorCode::InvalidArgument,
-                 fmt::format("States are written every 1 to {} steps, found {}.", kMaxWriteEvery,
-                             storage.write_every)};
+    return Error{ErrorCode::InvalidArgument, fmt::format("States are written every 1 to {} steps, found {}.",
+                                                         kMaxWriteEvery, storage.write_every)};
   if (device == nullptr && storage != StateStorage{})
-    return Error{ErrorCode::Unsupported,
-                 "The CPU holds caches and states in f32 and writes states at every step; other ways are a GPU's"};
+    return Error{
+        ErrorCode::Unsupported,
+        "The CPU holds caches and states in f32 and writes states at every step; other ways are a GPU's"};
   return {};
 }
 

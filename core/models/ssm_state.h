@@ -12,7 +12,8 @@ namespace tandem {
 /// Sizes of what one completion remembers in a layer.
 struct SsmMemory {
   Shape window, state;
-  std::int64_t ring_inputs = 0, ring_decays = 0;  // floats that a replayed step keeps; 0: states are always written
+  std::int64_t ring_inputs = 0,
+               ring_decays = 0;  // floats that a replayed step keeps; 0: states are always written
 };
 
 /// The prompt's final convolution window and state, and a copy that each slot advances.

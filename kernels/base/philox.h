@@ -39,9 +39,10 @@ TANDEM_HOST_DEVICE inline PhiloxBlock philox4x32(PhiloxBlock counter, std::uint3
 /// Uniform in [0, 1) with 24 bits: number `position` of the stream of (seed, problem, completion).
 TANDEM_HOST_DEVICE inline float completion_uniform(std::uint64_t seed, std::uint64_t problem,
                                                    std::uint32_t completion, std::uint32_t position) {
-  const PhiloxBlock block = philox4x32({{position, completion, static_cast<std::uint32_t>(problem),
-                                         static_cast<std::uint32_t>(problem >> 32)}},
-                                       static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
+  const PhiloxBlock block =
+      philox4x32({{position, completion, static_cast<std::uint32_t>(problem),
+                   static_cast<std::uint32_t>(problem >> 32)}},
+                 static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
   return static_cast<float>(block.at[0] >> 8) * 0x1p-24F;
 }
 

@@ -11,8 +11,8 @@
 
 namespace tandem::cuda {
 
-/// to = from. [rows, C] each, f32 or bf16, but not from bf16 to f32; rows may be strided; they must not overlap.
-/// Moves 2 * rows * C elements.
+/// to = from. [rows, C] each, f32 or bf16, but not from bf16 to f32; rows may be strided; they must not
+/// overlap. Moves 2 * rows * C elements.
 void copy(Stream& stream, TensorView from, TensorView to);
 
 /// Head h of y [rows, nheads * P] = head h / (nheads / heads) of x [rows, heads * P]; rows may be strided.

@@ -53,7 +53,8 @@ std::string why_none(cudaError_t error) {
 
 CudaDevice::CudaDevice(int index) : index_(index) {
   const cudaDeviceProp found = properties(index);
-  info_ = {"cuda:" + std::to_string(index), found.name, static_cast<std::int64_t>(found.totalGlobalMem), found.l2CacheSize};
+  info_ = {"cuda:" + std::to_string(index), found.name, static_cast<std::int64_t>(found.totalGlobalMem),
+           found.l2CacheSize};
 }
 
 CudaDevice::~CudaDevice() {

@@ -36,8 +36,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 /// Block: a matrix.
-__global__ void __launch_bounds__(kThreads)
-    join_sums_kernel(const float* parts, int spans, float* sums) {
+__global__ void __launch_bounds__(kThreads) join_sums_kernel(const float* parts, int spans, float* sums) {
   TANDEM_UNROLL
   for (int k = 0; k < kSums; ++k) {
     float own = 0.0F;

@@ -86,12 +86,12 @@ template <typename Element>
 void launch_rope_append(Stream& stream, TensorView qkv, std::int64_t nheads,
                         std::span<const float> frequencies, const SlotCaches& own) {
   const std::int64_t heads = nheads + 2 * own.keys.extent(1);
-  launch(stream, rope_append_kernel<Element>, Grid{qkv.extent(0), ceil_div(heads, std::int64_t{kHeads})},
-         Block{kThreads}, 0, matrix(qkv), nheads, own.positions.data(), frequencies.data(),
-         std::ssize(frequencies),
-         KeysAndValues<Element>{static_cast<Element*>(own.keys.data()),
-                                static_cast<Element*>(own.values.data()), own.slot_ids.data(),
-                                own.keys.extent(1), own.keys.extent(2), own.first});
+  launch(
+      stream, rope_append_kernel<Element>, Grid{qkv.extent(0), ceil_div(heads, std::int64_t{kHeads})},
+      Block{kThreads}, 0, matrix(qkv), nheads, own.positions.data(), frequencies.data(),
+      std::ssize(frequencies),
+      KeysAndValues<Element>{static_cast<Element*>(own.keys.data()), static_cast<Element*>(own.values.data()),
+                             own.slot_ids.data(), own.keys.extent(1), own.keys.extent(2), own.first});
 }
 
 void rotate(Stream& stream, TensorView x, std::int64_t heads, std::span<const std::int32_t> positions,
@@ -119,13 +119,13 @@ void rope_append(Stream& stream, TensorView qkv, std::int64_t nheads, std::span<
   const std::int64_t half = std::ssize(frequencies);
   const bool caches = own.keys.rank() == 4 && own.keys.contiguous() && own.values.contiguous() &&
                       own.keys.shape() == own.values.shape() && own.keys.dtype() == own.values.dtype();
-  TANDEM_CHECK(caches && half <= kMaxPairs && own.keys.extent(3) == 2 * half &&
-                   qkv.shape() ==
-                       Shape({std::ssize(own.slot_ids), (nheads + 2 * own.keys.extent(1)) * 2 * half}) &&
-                   own.positions.size() == own.slot_ids.size(),
-               "rope_append: " + qkv.shape().str() + " for " + std::to_string(nheads) + " query heads, " +
-                   std::to_string(own.slot_ids.size()) + " slots, keys " + own.keys.shape().str() +
-                   ", values " + own.values.shape().str());
+  TANDEM_CHECK(
+      caches && half <= kMaxPairs && own.keys.extent(3) == 2 * half &&
+          qkv.shape() == Shape({std::ssize(own.slot_ids), (nheads + 2 * own.keys.extent(1)) * 2 * half}) &&
+          own.positions.size() == own.slot_ids.size(),
+      "rope_append: " + qkv.shape().str() + " for " + std::to_string(nheads) + " query heads, " +
+          std::to_string(own.slot_ids.size()) + " slots, keys " + own.keys.shape().str() + ", values " +
+          own.values.shape().str());
   const auto run = own.keys.dtype() == DType::F32 ? launch_rope_append<float> : launch_rope_append<BFloat16>;
   run(stream, qkv, nheads, frequencies, own);
 }

@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kStepThreads)
     Rows::each(part, o.headdim, o.dstate,
                [&](int i, int k, int n) { s.at[i][k] = load<kWidth>(state + part.row(i) * o.dstate + n); });
   };
-  load_rows();  // on their way while the inputs are gathered
+  load_rows();                             // on their way while the inputs are gathered
   const int width = o.headdim + o.dstate;  // of what a head keeps of a token
   for (int i = thread; i < width + o.dstate; i += kStepThreads) {
     const int column = o.column(head, i);
@@ -154,9 +154,8 @@ void launch_replay_of(Stream& stream, const SsmStep& s, const StepOperands& o, T
 }  // namespace
 
 void ssm_step_replayed(Stream& stream, const SsmStep& s, const StepOperands& o, TensorView states) {
-  TANDEM_CHECK(s.ring.length <= kMaxRing,
-               "ssm_step: a state is written every " + std::to_string(kMaxRing) + " steps at the latest, not " +
-                   std::to_string(s.ring.length));
+  TANDEM_CHECK(s.ring.length <= kMaxRing, "ssm_step: a state is written every " + std::to_string(kMaxRing) +
+                                              " steps at the latest, not " + std::to_string(s.ring.length));
   const auto run = states.dtype() == DType::F32 ? launch_replay_of<float> : launch_replay_of<BFloat16>;
   run(stream, s, o, states);
 }

@@ -80,9 +80,9 @@ void launch_step(Stream& stream, const SsmStep& s, const StepOperands& o, Tensor
   const std::int64_t shared_bytes = (padded + 2 * o.dstate) * element_bytes(DType::F32);
   const Grid grid = {s.input.extent(0) * o.nheads};
   if (s.conv_weight.extent(1) == kTaps) {
-    launch(stream, ssm_step_kernel<kWidth, kPieces, kTaps, Element>, grid, Block{kStepThreads},
-           shared_bytes, o, matrix_of<Element>(states),
-           make_filter<kTaps>(s.conv_weight, s.conv_bias, s.activation), lanes);
+    launch(stream, ssm_step_kernel<kWidth, kPieces, kTaps, Element>, grid, Block{kStepThreads}, shared_bytes,
+           o, matrix_of<Element>(states), make_filter<kTaps>(s.conv_weight, s.conv_bias, s.activation),
+           lanes);
   } else {
     launch(stream, ssm_step_kernel<kWidth, kPieces, kMaxTaps, Element>, grid, Block{kStepThreads},
            shared_bytes, o, matrix_of<Element>(states),
@@ -94,7 +94,7 @@ template <typename Element>
 void launch_step_of(Stream& stream, const SsmStep& s, const StepOperands& o, TensorView states) {
   const bool wide = vectorizable(states) && o.dstate % kVector == 0;
   const int lanes = state_lanes(o.dstate, wide ? kVector : 1);
-  const auto run = !wide                       ? launch_step<1, kMaxState / kWarp, Element>
+  const auto run = !wide                         ? launch_step<1, kMaxState / kWarp, Element>
                    : o.dstate <= lanes * kVector ? launch_step<kVector, 1, Element>
                                                  : launch_step<kVector, 2, Element>;
   run(stream, s, o, states, lanes);

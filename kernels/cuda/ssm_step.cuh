@@ -70,7 +70,8 @@ struct StateRows {
 
   /// Calls visit(i, k, offset) for every piece that exists, of rows below `rows` and columns below `columns`.
   template <typename Visit>
-  __device__ __forceinline__ static void each(const StatePart<kStepThreads>& part, int rows, int columns, const Visit& visit) {
+  __device__ __forceinline__ static void each(const StatePart<kStepThreads>& part, int rows, int columns,
+                                              const Visit& visit) {
     TANDEM_UNROLL
     for (int i = 0; i < kStateRows; ++i) {
       TANDEM_UNROLL
@@ -92,8 +93,8 @@ __device__ __forceinline__ void write_channel(const StepOperands& o, int token, 
 }
 
 /// Everything but the states.
-inline StepOperands step_operands(const SsmStep& s, TensorView windows,
-                                  std::span<const std::int32_t> slots, TensorView y) {
+inline StepOperands step_operands(const SsmStep& s, TensorView windows, std::span<const std::int32_t> slots,
+                                  TensorView y) {
   const SsdOperands& h = s.heads;
   const auto number = [](std::int64_t n) { return static_cast<int>(n); };
   StepOperands o;

@@ -5,10 +5,10 @@
 namespace tandem {
 
 void matrix_sums(Context& context, TensorView m, TensorView a, TensorView sums) {
-  TANDEM_CHECK(m.rank() == 3 && m.contiguous() && a.contiguous() && m.shape() == a.shape() &&
-                   sums.shape() == Shape({m.extent(0), 4}),
-               "matrix_sums: m " + m.shape().str() + ", a " + a.shape().str() + ", sums " +
-                   sums.shape().str());
+  TANDEM_CHECK(
+      m.rank() == 3 && m.contiguous() && a.contiguous() && m.shape() == a.shape() &&
+          sums.shape() == Shape({m.extent(0), 4}),
+      "matrix_sums: m " + m.shape().str() + ", a " + a.shape().str() + ", sums " + sums.shape().str());
   if (DeviceQueue* queue = context.queue()) return queue->matrix_sums(m, a, sums);
   const std::int64_t count = m.extent(1) * m.extent(2);
   parallel_over(context, m.extent(0), static_cast<double>(count), [&](std::int64_t begin, std::int64_t end) {

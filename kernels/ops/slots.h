@@ -1,5 +1,5 @@
-// What the steps of a batch want of each slot, kept where the ops run: so that a step can start before the host
-// knows what the last one drew.
+// What the steps of a batch want of each slot, kept where the ops run: so that a step can start before the
+// host knows what the last one drew.
 #pragma once
 
 #include <cstdint>
