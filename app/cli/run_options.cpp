@@ -47,15 +47,29 @@ void addLoadOptions(CLI::App& command, LoadOptions& options) {
       ->type_name("TEXT");
 }
 
-Result<std::shared_ptr<const Model>> openModel(const std::string& name, LoadOptions options) {
+namespace {
+
+template <typename Load>
+Result<std::shared_ptr<const Model>> withProgress(Load load, const std::string& name, LoadOptions options,
+                                                  const char* unit) {
   constexpr std::int64_t kWorthTelling = 1 << 28;
   std::optional<Progress> progress;
-  options.progress = [&progress](std::int64_t done, std::int64_t total) {
+  options.progress = [&](std::int64_t done, std::int64_t total) {
     if (total < kWorthTelling) return;
-    if (!progress) progress.emplace("MiB read", total >> 20);
+    if (!progress) progress.emplace(unit, total >> 20);
     progress->update(done >> 20, {});
   };
-  return open_model(name, options);
+  return load(name, options);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Model>> openModel(const std::string& name, LoadOptions options) {
+  return withProgress(open_model, name, std::move(options), "MiB read");
+}
+
+Result<std::shared_ptr<const Model>> makeRandomModel(const std::string& shape, LoadOptions options) {
+  return withProgress(random_model, shape, std::move(options), "MiB made");
 }
 
 Result<std::vector<std::shared_ptr<const Model>>> openModels(const std::vector<std::string>& names,

@@ -26,8 +26,9 @@ void addLoadOptions(CLI::App& command, LoadOptions& options);
 /// Opens models in order; one that has no tokenizer takes the first one's. Errors: those of open_model().
 Result<std::vector<std::shared_ptr<const Model>>> openModels(const std::vector<std::string>& names,
                                                              LoadOptions options);
-/// open_model() with its progress on standard error.
+/// open_model() with its progress on standard error; random_model() likewise.
 Result<std::shared_ptr<const Model>> openModel(const std::string& name, LoadOptions options);
+Result<std::shared_ptr<const Model>> makeRandomModel(const std::string& shape, LoadOptions options);
 
 struct RunOptions {
   std::vector<std::string> models;

@@ -12,6 +12,7 @@
 #include "core/base/provenance.h"
 #include "core/devices/devices.h"
 #include "core/generation/batch_decoder.h"
+#include "core/models/memory_plan.h"
 #include "core/models/weights.h"
 #include "kernels/base/philox.h"
 
@@ -47,13 +48,15 @@ double percentile(std::vector<double> values, double q) {
 struct Case {
   const Model* model = nullptr;
   std::string variant;
-  int batch = 0;
-  bool private_prefix = false;
+  StateShape shape;
+  bool watched = false;  // whose memory is read as it grows
   std::string skipped;
   std::int64_t cache_bytes = 0;
   std::vector<double> tokens_per_s, steps_s, prefill_s, first_token_s, processor_share;
 
-  std::string label() const { return fmt::format("{}, {}, batch {}", model->info().name, variant, batch); }
+  std::string label() const {
+    return fmt::format("{}, {}, batch {}", model->info().name, variant, shape.batch);
+  }
 };
 
 constexpr int kWarmUpSteps = 3;  // on a device the third is recorded, and repeated from then on
@@ -66,42 +69,74 @@ DType weight_type(const Model& model) {
   return model.weights().head.dtype();
 }
 
-/// Bytes of caches, states and logits at the end of a repeat.
-std::int64_t memory_needed(const Case& bar, const BenchOptions& options) {
-  const ModelInfo& info = bar.model->info();
-  const std::int64_t prompts = bar.private_prefix ? bar.batch + 1 : 1;
-  const std::int64_t tokens = prompts * options.prompt_tokens + bar.batch * steps_per_repeat(options);
-  return tokens * info.cache_bytes_per_token() + (bar.batch + 1) * (info.state_bytes() + info.vocab * 4);
+/// How the completions of a model may hold what they remember.
+struct Variant {
+  const char* name;
+  StateShape shape;
+};
+std::vector<Variant> variants_of(const ModelInfo& model, StateShape shape) {
+  if (!model.is_pure_attention())
+    return {{model.cache_bytes_per_token() > 0 ? "hybrid, shared prefix" : "recurrent", shape}};
+  StateShape separate = shape;
+  separate.private_prefix = true;
+  return {{"private prefix", separate}, {"shared prefix", shape}};
 }
 
+BenchFit fit_of(const Model& measured, const Variant& variant, std::int64_t free_bytes,
+                std::int64_t usable_bytes) {
+  const ModelInfo& model = measured.info();
+  constexpr std::int64_t kMany = 1 << 20;
+  const auto plan = [&](std::int64_t batch) {
+    StateShape shape = variant.shape;
+    shape.batch = batch;
+    return plan_memory(model, shape);
+  };
+  StateShape many = variant.shape;
+  many.batch = kMany;
+  return {.model = model.name,
+          .variant = variant.name,
+          .random_weights = model.random_weights,
+          .weights = weight_type(measured) == DType::BF16 ? "bf16" : "f32",
+          .parameters = model.parameters,
+          .model_bytes = model.memory_bytes,
+          .prompt_bytes = plan(1).prompt,
+          .completion_bytes = (plan(kMany).running() - plan(kMany / 2).running()) / (kMany / 2),
+          .free_bytes = free_bytes,
+          .largest_batch = free_bytes > 0 ? largest_batch(model, many, usable_bytes) : 0};
+}
+
+std::string too_large(const ModelInfo& model, const StateShape& shape, const BenchFit& fit) {
+  const auto gib = [](std::int64_t bytes) { return static_cast<double>(bytes) / 0x1p30; };
+  return fmt::format("needs {:.1f} GiB beside the model, {:.1f} GiB are free: {} fit",
+                     gib(plan_memory(model, shape).running()), gib(fit.free_bytes), fit.largest_batch);
+}
+
+/// All bars of the models, and in `fits` what they need.
 std::vector<Case> list_cases(std::span<const std::shared_ptr<const Model>> models,
-                             const BenchOptions& options) {
+                             const BenchOptions& options, std::vector<BenchFit>& fits) {
+  const std::int64_t free_bytes = available_memory(models.front()->device());
+  const auto usable_bytes = static_cast<std::int64_t>(kUsableMemory * static_cast<double>(free_bytes));
   std::vector<Case> cases;
-  for (const auto& model : models) {
-    const ModelInfo& info = model->info();
-    const auto add = [&](const char* variant, bool private_prefix) {
+  for (const auto& model : models)
+    for (const Variant& variant :
+         variants_of(model->info(), {options.prompt_tokens, 0, steps_per_repeat(options)})) {
+      fits.push_back(fit_of(*model, variant, free_bytes, usable_bytes));
+      int widest = 0;  // of those that fit
+      const std::size_t first = cases.size();
       for (const int batch : options.batches) {
         Case& bar = cases.emplace_back();
         bar.model = model.get();
-        bar.variant = variant;
-        bar.batch = batch;
-        bar.private_prefix = private_prefix;
+        bar.variant = variant.name;
+        bar.shape = variant.shape;
+        bar.shape.batch = batch;
+        if (free_bytes > 0 && batch > fits.back().largest_batch)
+          bar.skipped = too_large(model->info(), bar.shape, fits.back());
+        else
+          widest = std::max(widest, batch);
       }
-    };
-    if (info.is_pure_attention()) {
-      add("private prefix", true);
-      add("shared prefix", false);
-    } else {
-      add(info.cache_bytes_per_token() > 0 ? "hybrid, shared prefix" : "recurrent", false);
+      for (std::size_t i = first; i < cases.size(); ++i)
+        cases[i].watched = cases[i].shape.batch == widest && !variant.shape.private_prefix;
     }
-  }
-  const Device* device = models.front()->device();
-  const std::int64_t available = device != nullptr ? device->free_bytes() : available_memory_bytes();
-  for (Case& bar : cases)
-    if (const std::int64_t needed = memory_needed(bar, options); available > 0 && needed > available / 2)
-      bar.skipped =
-          fmt::format("needs {:.1f} GiB, more than half of the {:.1f} GiB free",
-                      static_cast<double>(needed) / 0x1p30, static_cast<double>(available) / 0x1p30);
   return cases;
 }
 
@@ -116,11 +151,9 @@ class Sitting {
   /// Prefill, warm-up steps, then the timed steps. With `watch`, memory is read as the caches grow.
   void run(Case& bar, bool watch) {
     const Model& model = *bar.model;
-    std::vector<std::int32_t> slots(static_cast<std::size_t>(bar.batch));
+    std::vector<std::int32_t> slots(static_cast<std::size_t>(bar.shape.batch));
     std::iota(slots.begin(), slots.end(), 0);
-    BatchDecoder decoder(model, context_,
-                         {options_.prompt_tokens, bar.batch, steps_per_repeat(options_), bar.private_prefix},
-                         {}, {options_.seed, 1});
+    BatchDecoder decoder(model, context_, bar.shape, {}, {options_.seed, 1});
     const std::vector<std::int32_t> prompt = random_prompt(model, options_.prompt_tokens);
 
     const auto start = Clock::now();
@@ -153,8 +186,10 @@ class Sitting {
       bar.steps_s.push_back(seconds_between(before, now));
       before = now;
     }
-    bar.processor_share.push_back((thread_processor_s() - processor_before) / seconds_between(first, before));
-    bar.tokens_per_s.push_back(static_cast<double>(bar.batch) *
+    if (context_.device() == nullptr)
+      bar.processor_share.push_back((thread_processor_s() - processor_before) /
+                                    seconds_between(first, before));
+    bar.tokens_per_s.push_back(static_cast<double>(bar.shape.batch) *
                                static_cast<double>(options_.generated_tokens) /
                                seconds_between(first, before));
     bar.cache_bytes = decoder.bytes_in_use(slots);
@@ -166,7 +201,7 @@ class Sitting {
     Case bar;
     bar.model = &model;
     bar.variant = kOneCompletion;
-    bar.batch = 1;
+    bar.shape.batch = 1;
     for (std::int64_t tokens = 8; tokens <= options_.prompt_tokens; tokens *= 2) {
       BatchDecoder decoder(model, context_, {tokens, 1, steps_per_repeat(options_), /*private_prefix=*/true},
                            {}, {options_.seed, 1});
@@ -195,13 +230,26 @@ class Sitting {
   }
 
   void note_memory(const Case& bar, std::int64_t context, std::int64_t bytes) {
-    report_.memory.push_back({bar.model->info().name, bar.variant, bar.batch, context, bytes});
+    report_.memory.push_back(
+        {bar.model->info().name, bar.variant, static_cast<int>(bar.shape.batch), context, bytes});
   }
 
   const BenchOptions& options_;
   BenchReport& report_;
   Context context_;
 };
+
+/// What the memory did not allow, in words; empty when `body` ran to its end.
+std::string out_of_memory(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const std::bad_alloc&) {
+    return "ran out of memory";
+  } catch (const DeviceMemoryError& error) {
+    return error.what();
+  }
+  return {};
+}
 
 /// Bytes of weights that a decode step reads.
 std::int64_t read_bytes(const ModelInfo& model, std::int64_t batch) {
@@ -212,8 +260,10 @@ BenchBar summarise(const Case& measured, const BenchOptions& options, const Roof
   BenchBar bar;
   bar.model = measured.model->info().name;
   bar.variant = measured.variant;
-  bar.batch = measured.batch;
-  bar.weight_bytes = read_bytes(measured.model->info(), measured.batch);
+  bar.batch = static_cast<int>(measured.shape.batch);
+  bar.weight_bytes = read_bytes(measured.model->info(), measured.shape.batch);
+  bar.memory_bytes =
+      measured.model->info().memory_bytes + plan_memory(measured.model->info(), measured.shape).running();
   bar.skipped = measured.skipped;
   if (!bar.skipped.empty()) return bar;
   bar.tokens_per_s = percentile(measured.tokens_per_s, 0.5);
@@ -229,11 +279,11 @@ BenchBar summarise(const Case& measured, const BenchOptions& options, const Roof
   // The mean timed step reads the warm-up's tokens and half of the timed ones.
   const DecodeCost cost =
       decode_cost(measured.model->info(), weight_type(*measured.model),
-                  {.batch = measured.batch,
+                  {.batch = measured.shape.batch,
                    .prompt = static_cast<double>(options.prompt_tokens),
                    .generated = kWarmUpSteps + (static_cast<double>(options.generated_tokens) + 1) / 2,
-                   .private_prefix = measured.private_prefix});
-  const auto batch = static_cast<double>(measured.batch);
+                   .private_prefix = measured.shape.private_prefix});
+  const auto batch = static_cast<double>(measured.shape.batch);
   bar.flops_per_token = cost.flops / batch;
   bar.bytes_per_step = cost.bytes;
   bar.working_set_bytes = cost.working_set_bytes;
@@ -279,6 +329,15 @@ Status validate(std::span<const std::shared_ptr<const Model>> models, const Benc
 
 }  // namespace
 
+BenchOptions default_bench_options(const Device* device) {
+  BenchOptions options;
+  if (device == nullptr) return options;
+  options.generated_tokens = 512;
+  options.batches = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
+  options.repeats = 3;
+  return options;
+}
+
 DecodeCost decode_cost(const ModelInfo& model, DType weights, const DecodeLoad& load) {
   const auto batch = static_cast<double>(load.batch);
   const auto weight_bytes = static_cast<double>(read_bytes(model, load.batch));
@@ -303,14 +362,16 @@ DecodeCost decode_cost(const ModelInfo& model, DType weights, const DecodeLoad& 
 }
 
 Result<BenchReport> bench(std::span<const std::shared_ptr<const Model>> models, const BenchOptions& options,
-                          const BenchProgress& progress, const std::stop_token& stop) {
+                          const BenchProgress& progress, const std::stop_token& stop, BenchReport earlier) {
   TANDEM_RETURN_IF_ERROR(validate(models, options));
-  BenchReport report;
-  report.device = device_name(models.front()->device(), options.threads);
-  report.version = tandem_version();
-  report.date_utc = utc_now();
-  report.options = options;
-  std::vector<Case> cases = list_cases(models, options);
+  BenchReport report = std::move(earlier);
+  if (report.bars.empty()) {
+    report.device = device_name(models.front()->device(), options.threads);
+    report.version = tandem_version();
+    report.date_utc = utc_now();
+    report.options = options;
+  }
+  std::vector<Case> cases = list_cases(models, options, report.fits);
   const int total = 1 + options.repeats * static_cast<int>(cases.size());
   int done = 0;
   const auto tell = [&](const std::string& what) {
@@ -321,24 +382,18 @@ Result<BenchReport> bench(std::span<const std::shared_ptr<const Model>> models, 
   tell("roofline and memory of one completion");
   const bool with_bf16 = std::any_of(models.begin(), models.end(),
                                      [](const auto& model) { return weight_type(*model) == DType::BF16; });
-  report.roofline = measure_roofline(sitting.context(), with_bf16, stop);
+  if (report.roofline.flops_per_s == 0 || (with_bf16 && report.roofline.bf16_flops_per_s == 0))
+    report.roofline = measure_roofline(sitting.context(), with_bf16, stop);
   for (const auto& model : models)
-    if (!stop.stop_requested()) sitting.watch_one(*model);
+    if (!stop.stop_requested()) out_of_memory([&] { sitting.watch_one(*model); });
   ++done;
-  const int largest = *std::max_element(options.batches.begin(), options.batches.end());
   for (int repeat = 0; repeat < options.repeats; ++repeat) {
     // The order rotates, so that heat and clock drift do not favour a bar.
     for (std::size_t i = 0; i < cases.size() && !stop.stop_requested(); ++i, ++done) {
       Case& bar = cases[(i + static_cast<std::size_t>(repeat)) % cases.size()];
       tell(fmt::format("{} (repeat {} of {})", bar.label(), repeat + 1, options.repeats));
       if (!bar.skipped.empty()) continue;
-      try {
-        sitting.run(bar, /*watch=*/repeat == 0 && bar.batch == largest && !bar.private_prefix);
-      } catch (const std::bad_alloc&) {
-        bar.skipped = "ran out of memory";
-      } catch (const DeviceMemoryError& error) {
-        bar.skipped = error.what();
-      }
+      bar.skipped = out_of_memory([&] { sitting.run(bar, /*watch=*/repeat == 0 && bar.watched); });
     }
   }
   report.complete = !stop.stop_requested();

@@ -25,6 +25,10 @@ struct BenchOptions {
   std::uint64_t seed = 0;
 };
 
+/// What is measured unless asked otherwise: on the CPU, what small models do in a minute; on a device,
+/// batches up to 1024 of long completions.
+BenchOptions default_bench_options(const Device* device);
+
 /// What one decode step of a batch must do at least, counted from the model's sizes. Left out as small beside
 /// the rest: norms, rotations, short convolutions, sampling, and activations, which stay near the core.
 struct DecodeCost {
@@ -53,9 +57,10 @@ struct BenchBar {
   double tokens_per_s_max = 0;
   double step_p50_s = 0;  // of all timed steps: what one completion waits for its next token
   double step_p95_s = 0;
-  double prefill_s = 0;        // of the prompt, median
-  double first_token_s = 0;    // prefill, starting the batch, and the first sampled tokens; median
-  double processor_share = 0;  // of the timed seconds, those on a core; below 1: other programs took it
+  double prefill_s = 0;      // of the prompt, median
+  double first_token_s = 0;  // prefill, starting the batch, and the first sampled tokens; median
+  double processor_share =
+      0;  // of the timed seconds, those on a core; below 1: other programs took it. 0 on a device
   double flops_per_token = 0;
   double bytes_per_step = 0;
   double working_set_bytes = 0;
@@ -64,8 +69,28 @@ struct BenchBar {
   std::string bound;                 // "arithmetic" or "bandwidth": which of them is the least
   std::int64_t weight_bytes = 0;
   std::int64_t cache_bytes = 0;  // keys and values, or states, at the end of a repeat
-  std::string skipped;           // why it was not run (memory), in words; all numbers are 0 then
+  std::int64_t memory_bytes =
+      0;                // planned: the model, its completions at their longest and what computing takes
+  std::string skipped;  // why it was not run (memory), in words; no number is measured then
 };
+
+/// What a model takes and how many of its completions there is room for, planned from sizes.
+struct BenchFit {
+  std::string model;
+  std::string variant;          // as in BenchBar
+  bool random_weights = false;  // in the shape that the model's name says
+  std::string weights;          // type that the matrices are packed in: "f32" or "bf16"
+  std::int64_t parameters = 0;
+  std::int64_t model_bytes = 0;   // all weights in memory
+  std::int64_t prompt_bytes = 0;  // caches and states of the prompt, held once
+  std::int64_t completion_bytes =
+      0;                           // of each completion at its longest, its logits and activations included
+  std::int64_t free_bytes = 0;     // beside all models of the sitting; 0 when the system does not say
+  std::int64_t largest_batch = 0;  // that fits into kUsableMemory of these; 0 as well when not even one does
+};
+/// Share of the free memory that a batch may plan to take: activations are an estimate, and other programs
+/// grow.
+inline constexpr double kUsableMemory = 0.9;
 
 /// Keys, values and states as contexts grow, read from the engine while it decodes: of one completion by
 /// itself (variant "one completion"), and of the largest batch with its shared prompt.
@@ -84,6 +109,7 @@ struct BenchReport {
   BenchOptions options;
   Roofline roofline;
   std::vector<BenchBar> bars;  // by model, variant, batch, in the order asked for
+  std::vector<BenchFit> fits;  // by model and variant
   std::vector<MemoryPoint> memory;
   bool complete = false;  // false: stopped early, with the repeats it had
 };
@@ -91,12 +117,15 @@ struct BenchReport {
 using BenchProgress = std::function<void(int done, int total, const std::string& what)>;
 
 /// One process, one sitting: prompts of random tokens, every bar once per repeat, the order of bars rotating.
-/// A pure-attention model gives two bars a batch (private and shared prefix), any other gives one. A stop
-/// keeps what was measured. Errors: InvalidArgument (no model, batch, threads, repeats or tokens < 1),
-/// OutOfRange (prompt and generated tokens beyond a model's context), Cancelled (stopped before anything was
-/// measured).
+/// A pure-attention model gives two bars a batch (private and shared prefix), any other gives one. Batches
+/// that do not fit the memory are skipped. A stop keeps what was measured.
+/// @param earlier a report by the same device and options, when models do not fit together: the bars of a
+/// further sitting are added to it, and its roofline serves.
+/// Errors: InvalidArgument (no model, batch, threads, repeats or tokens < 1), OutOfRange (prompt and
+/// generated tokens beyond a model's context), Cancelled (stopped before anything was measured).
 Result<BenchReport> bench(std::span<const std::shared_ptr<const Model>> models, const BenchOptions& options,
-                          const BenchProgress& progress = {}, const std::stop_token& stop = {});
+                          const BenchProgress& progress = {}, const std::stop_token& stop = {},
+                          BenchReport earlier = {});
 
 std::string to_json(const BenchReport& report);
 /// Errors: BadFormat, naming the field.

@@ -52,7 +52,22 @@ void visit_fields(Visitor& field, T& value) requires std::same_as<std::remove_co
   field("bound", value.bound);
   field("weight_bytes", value.weight_bytes);
   field("cache_bytes", value.cache_bytes);
+  field.if_there("memory_bytes", value.memory_bytes);
   field("skipped", value.skipped);
+}
+
+template <typename Visitor, typename T>
+void visit_fields(Visitor& field, T& value) requires std::same_as<std::remove_const_t<T>, BenchFit> {
+  field("model", value.model);
+  field("variant", value.variant);
+  field("random_weights", value.random_weights);
+  field("weights", value.weights);
+  field("parameters", value.parameters);
+  field("model_bytes", value.model_bytes);
+  field("prompt_bytes", value.prompt_bytes);
+  field("completion_bytes", value.completion_bytes);
+  field("free_bytes", value.free_bytes);
+  field("largest_batch", value.largest_batch);
 }
 
 template <typename Visitor, typename T>
@@ -72,6 +87,7 @@ void visit_fields(Visitor& field, T& value) requires std::same_as<std::remove_co
   field("options", value.options);
   field("roofline", value.roofline);
   field("bars", value.bars);
+  field.if_there("fits", value.fits);
   field("memory", value.memory);
   field("complete", value.complete);
 }
@@ -81,6 +97,10 @@ class Writer {
   template <typename T>
   void operator()(const char* name, const T& value) {
     json_[name] = encode(value);
+  }
+  template <typename T>
+  void if_there(const char* name, const T& value) {
+    (*this)(name, value);
   }
   Json take() { return std::move(json_); }
 
@@ -119,6 +139,11 @@ class Reader {
       return;
     }
     decode(*found, path, value);
+  }
+  /// A field that reports of earlier versions lack.
+  template <typename T>
+  void if_there(const char* name, T& value) {
+    if (json_.is_object() && json_.contains(name)) (*this)(name, value);
   }
   const std::string& problem() const { return problem_; }
 

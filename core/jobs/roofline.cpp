@@ -207,16 +207,4 @@ std::int64_t last_level_cache_bytes() {
   return bytes > 0 ? bytes : kDefaultCacheBytes;
 }
 
-std::int64_t available_memory_bytes() {
-  std::ifstream file("/proc/meminfo");
-  std::string name;
-  std::int64_t kibibytes = 0;
-  std::string unit;
-  while (file >> name >> kibibytes) {
-    std::getline(file, unit);
-    if (name == "MemAvailable:") return kibibytes * 1024;
-  }
-  return 0;
-}
-
 }  // namespace tandem

@@ -29,7 +29,4 @@ Roofline measure_roofline(Context& context, bool with_bf16, const std::stop_toke
 /// Size of the last-level cache in bytes, from the system; 32 MiB when it does not say.
 std::int64_t last_level_cache_bytes();
 
-/// Physical memory that can be used without swapping, in bytes; 0 when the system does not say.
-std::int64_t available_memory_bytes();
-
 }  // namespace tandem

@@ -1,9 +1,9 @@
 #include "core/models/random_weights.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-
-#include "kernels/base/philox.h"
+#include <cstring>
 
 namespace tandem {
 namespace {
@@ -19,6 +19,15 @@ float vector_value(const std::string& name) {
   return name.ends_with("weight") || name.ends_with(".D") ? 1.0F : 0.0F;
 }
 
+/// Number `position` of the stream `key` (SplitMix64: Steele et al. 2014, "Fast splittable pseudorandom
+/// number generators"). Billions are drawn, of which nothing is asked but that they are spread.
+std::uint64_t random_word(std::uint64_t key, std::uint64_t position) {
+  std::uint64_t z = key + (position + 1) * 0x9E3779B97F4A7C15U;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
+  return z ^ (z >> 31);
+}
+
 void store(BFloat16 value, BFloat16& to) {
   to = value;
 }
@@ -26,19 +35,21 @@ void store(BFloat16 value, float& to) {
   to = to_float(value);
 }
 
-/// Uniform with a standard deviation of `deviation`, eight values from each block of random bits.
+/// Uniform with a standard deviation of `deviation`, four values from each word.
 template <typename Value>
 void fill_uniform(std::uint64_t key, float deviation, Value* values, std::int64_t count) {
+  constexpr std::int64_t kBlock = 256;  // apart from the words, so that the rest is done many at a time
+  std::array<std::int16_t, kBlock> whole;
   const float step = deviation * std::sqrt(3.0F) * 0x1p-15F;
-  std::uint64_t block = 0;
-  for (std::int64_t at = 0; at < count; ++block) {
-    const PhiloxBlock words =
-        philox4x32({{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), 0, 0}},
-                   static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32));
-    for (const std::uint32_t word : words.at)
-      for (const int shift : {0, 16})
-        if (at < count)
-          store(to_bfloat16(step * (static_cast<float>((word >> shift) & 0xFFFFU) - 32767.5F)), values[at++]);
+  for (std::int64_t first = 0; first < count; first += kBlock) {
+    for (std::int64_t i = 0; i < kBlock; i += 4) {
+      const std::uint64_t word = random_word(key, static_cast<std::uint64_t>((first + i) / 4));
+      std::memcpy(&whole[static_cast<std::size_t>(i)], &word, sizeof(word));
+    }
+    const std::int64_t left = std::min(kBlock, count - first);
+    for (std::int64_t i = 0; i < left; ++i)
+      store(to_bfloat16(step * (static_cast<float>(whole[static_cast<std::size_t>(i)]) + 0.5F)),
+            values[first + i]);
   }
 }
 

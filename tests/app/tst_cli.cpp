@@ -292,6 +292,21 @@ class TestCli : public QObject {
     QCOMPARE(QString::fromStdString((*stored)->benchmarks()->front()) + "\n", outcome.out);
   }
 
+  void benchMakesWeightsForAShape() {
+    const QString file = path("bench.json");
+    const QString shape = QStringLiteral(TANDEM_TEST_DATA "/models/llamba");
+    const Outcome outcome = cli({"bench", "--shape", shape, "--prompt", "8", "--tokens", "2", "--repeats",
+                                 "1", "--batches", "1", "--json", file});
+    EXPECT_SUCCESS(outcome);
+    QVERIFY(outcome.out.contains("Random weights in the shape of: llamba"));
+    QFile written(file);
+    QVERIFY(written.open(QIODevice::ReadOnly));
+    const QJsonObject report = QJsonDocument::fromJson(written.readAll()).object();
+    QCOMPARE(report["bars"].toArray().size(), 1);
+    QVERIFY(report["fits"][0]["largest_batch"].toInteger() > 1);
+    QVERIFY(cli({"bench", "--shape", "Llama-9"}).err.contains("MambaInLlama-3B"));
+  }
+
   void shardsAreMerged() {
     const QStringList shards = {path("shard0.tandem"), path("shard1.tandem")};
     EXPECT_SUCCESS(cli(evaluation(shards[0], 3) << "--shard"
