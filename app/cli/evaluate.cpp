@@ -154,6 +154,7 @@ int runEvaluate(const Options& options) {
   if (options.limit > 0 && options.limit < static_cast<std::int64_t>(request.set.problems.size()))
     request.set.problems.resize(static_cast<std::size_t>(options.limit));
   request.settings = options.run.chosen();
+  request.storage = options.run.storage;
   setShard(options.shard, request);
 
   const auto session = openOrCreateSession(options.session);

@@ -204,6 +204,7 @@ int runRun(const Options& options) {
   request.set = *std::move(set);
   request.problems = {options.index};
   request.settings = options.run.chosen();
+  request.storage = options.run.storage;
   const auto session = options.session.empty() ? Session::in_memory() : openOrCreateSession(options.session);
   if (!session) return fail(session.error());
 

@@ -47,6 +47,20 @@ void addLoadOptions(CLI::App& command, LoadOptions& options) {
       ->type_name("TEXT");
 }
 
+void addStorageOptions(CLI::App& command, StateStorage& storage) {
+  const std::map<std::string, DType> types = {{"f32", DType::F32}, {"bf16", DType::BF16}};
+  const auto type = [&](const char* name, DType& value, const char* help) {
+    command.add_option(name, value, help)->transform(CLI::CheckedTransformer(types))->type_name("f32|bf16");
+  };
+  type("--cache-type", storage.caches, "On a GPU: how keys and values are held; if not given, f32");
+  type("--state-type", storage.states, "On a GPU: how recurrent states are held; if not given, f32");
+  command
+      .add_option("--write-states-every", storage.write_every,
+                  "On a GPU: steps between writes of a Mamba-2 state; the inputs in between are replayed")
+      ->check(CLI::Range(1, kMaxWriteEvery))
+      ->capture_default_str();
+}
+
 namespace {
 
 template <typename Load>
@@ -87,6 +101,7 @@ void RunOptions::addTo(CLI::App& command, int completions) {
   settings.completions = completions;
   addModelOption(command, models);
   addLoadOptions(command, load);
+  addStorageOptions(command, storage);
   const auto number = [&command](const char* name, auto& value, const char* help) {
     return command.add_option(name, value, help)->capture_default_str();
   };

@@ -23,6 +23,9 @@ void addDeviceOption(CLI::App& command, Device*& chosen);
 /// "--device", "--tokenizer" and "--attention-rope".
 void addLoadOptions(CLI::App& command, LoadOptions& options);
 
+/// "--cache-type", "--state-type" and "--write-states-every".
+void addStorageOptions(CLI::App& command, StateStorage& storage);
+
 /// Opens models in order; one that has no tokenizer takes the first one's. Errors: those of open_model().
 Result<std::vector<std::shared_ptr<const Model>>> openModels(const std::vector<std::string>& names,
                                                              LoadOptions options);
@@ -34,6 +37,7 @@ struct RunOptions {
   std::vector<std::string> models;
   LoadOptions load;
   RunSettings settings;
+  StateStorage storage;
   bool together = false;
 
   /// @param completions the default of --completions.

@@ -219,8 +219,9 @@ class Evaluation {
     const auto run = std::find_if(runs.begin(), runs.end(),
                                   [model_id](const SessionRun& r) { return r.model_id == model_id; });
     if (run == runs.end()) {
-      TANDEM_TRY(side.run_id,
-                 session_.add_run(model_id, settings_, device_name(model.device(), settings_.threads)));
+      TANDEM_TRY(side.run_id, session_.add_run(model_id, settings_,
+                                               device_name(model.device(), settings_.threads) +
+                                                   storage_text(request_.storage)));
     } else if (run->settings != settings_) {
       return Error{ErrorCode::Mismatch,
                    fmt::format("{} holds a run of {} with other settings: {}", session_.path(),
@@ -298,6 +299,7 @@ class Evaluation {
     request.problem = static_cast<std::uint64_t>(problem.problem.index);
     request.max_new_tokens = settings_.max_new_tokens;
     request.time_budget_s = settings_.time_budget_s;
+    request.storage = request_.storage;
 
     std::stop_source stop_here;  // by the caller, or because the session refuses a row
     const std::stop_callback forward(stop, [&stop_here] { stop_here.request_stop(); });

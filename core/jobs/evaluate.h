@@ -39,6 +39,7 @@ struct EvaluateRequest {
   ProblemSet set;
   std::vector<std::int64_t> problems;  // indices into set.problems; empty = all
   RunSettings settings;
+  StateStorage storage;  // of caches and states, on a device
   int shard = 0;  // this shard's problems are those with index % shards == shard
   int shards = 1;
   bool record_samples = true;

@@ -60,6 +60,8 @@ inline constexpr int kMaxWriteEvery = 16;
 /// Errors: InvalidArgument (another type, write_every outside 1 to 16), Unsupported (the CPU, without the
 /// defaults).
 Status check_storage(const StateStorage& storage, const Device* device);
+/// ", caches bf16, states written every 8 steps", to follow a device's name; empty for the defaults.
+std::string storage_text(const StateStorage& storage);
 
 /// What a layer is, for cards, navigators and memory plans. Sizes come from the file.
 struct LayerInfo {

@@ -54,6 +54,14 @@ Status check_writes(const ModelInfo& info) {
                info.name + " is a verifier: it scores completions and cannot write any"};
 }
 
+std::string storage_text(const StateStorage& storage) {
+  std::string text;
+  if (storage.caches != DType::F32) text += ", caches bf16";
+  if (storage.states != DType::F32) text += ", states bf16";
+  if (storage.write_every > 1) text += fmt::format(", states written every {} steps", storage.write_every);
+  return text;
+}
+
 std::int64_t ModelInfo::state_bytes(const StateStorage& storage) const {
   const std::int64_t saved = element_bytes(DType::F32) - element_bytes(storage.states);
   std::int64_t bytes = 0;
