@@ -32,9 +32,9 @@ struct TileScores {
   __device__ float operator()(int i, int k) const { return scores[i * kScoreStride + k]; }
 };
 
-/// exp(x - largest), 0 where nothing has been seen yet.
+/// exp(x - largest); 0 for what is not there, -inf, also where nothing has been seen yet. NaN stays NaN.
 __device__ __forceinline__ float relative_exp(float x, float largest) {
-  return largest == -INFINITY ? 0.0F : expf(x - largest);
+  return x == -INFINITY ? 0.0F : expf(x - largest);
 }
 
 /// Turns scores into exponentials relative to each row's largest so far. Four neighbours share a row.

@@ -11,11 +11,73 @@
 
 #include <hwy/targets.h>
 
-#include <QString>
+#include <QTest>
 
-#include "kernels/base/tensor_view.h"
+#include "kernels/base/context.h"
+#ifdef TANDEM_HAS_CUDA
+#include "tests/kernels/mirror_device.h"
+#include "tests/support/cuda_device.h"
+#endif
 
 namespace tandem::test {
+
+/// Runs before main: with TANDEM_TEST_SIMD=avx2 or =baseline the ops pretend that the CPU has no more, so
+/// that one machine tests the code of all.
+inline const bool kSimdLimited = [] {
+  const char* value = std::getenv("TANDEM_TEST_SIMD");
+  const std::string_view limit = value == nullptr ? "" : value;
+  if (limit == "avx2") hwy::DisableTargets(HWY_AVX3);
+  if (limit == "baseline") hwy::DisableTargets(HWY_AVX3 | HWY_AVX2);
+  return !limit.empty();
+}();
+
+/// Where the running test computes. A test class has, beside its tests,
+///   void initTestCase_data() { test::backend_rows(); }
+///   void init() { test::enter_backend(); }
+/// and binds its Contexts to backend(), which is null on the CPU.
+inline Device* current_backend = nullptr;
+inline bool aligned_rows = false;  // of Array::padded
+inline Device* backend() {
+  return current_backend;
+}
+
+/// Every test runs on the CPU, and, in a build that has one, on the GPU or its emulation, where kernels take
+/// other ways when rows start at multiples of 16 bytes.
+inline void backend_rows() {
+  QTest::addColumn<bool>("on_gpu");
+  QTest::addColumn<bool>("aligned");
+  QTest::newRow("CPU") << false << false;
+#ifdef TANDEM_HAS_CUDA
+  if (kSimdLimited) return;
+  QTest::newRow("GPU") << true << false;
+  QTest::newRow("GPU, aligned rows") << true << true;
+#endif
+}
+/// Skips the test if there is no GPU.
+inline void enter_backend() {
+#ifdef TANDEM_HAS_CUDA
+  QFETCH_GLOBAL(bool, on_gpu);
+  QFETCH_GLOBAL(bool, aligned);
+  current_backend = nullptr;
+  aligned_rows = aligned;
+  if (!on_gpu) return;
+  if (cuda_device() == nullptr) QSKIP("there is no GPU");
+  static MirrorDevice mirror(*cuda_device());
+  current_backend = &mirror;
+#endif
+}
+/// On the emulated GPU, which takes a millisecond for what others do in a microsecond.
+inline bool emulated() {
+#ifdef TANDEM_CUDA_EMULATED
+  return backend() != nullptr;
+#else
+  return false;
+#endif
+}
+/// Threads to run with: the CPU's ops share their work among them.
+inline std::vector<int> thread_counts() {
+  return backend() == nullptr ? std::vector{1, 2} : std::vector{1};
+}
 
 /// An owning f32 tensor; a matrix may have rows further apart than wide, with NaN between them.
 class Array {
@@ -30,10 +92,11 @@ class Array {
     for (float& value : result.data_) value = normal(generator);
     return result;
   }
-  /// Random [rows, cols] inside rows that are `padding` longer.
+  /// Random [rows, cols] inside rows that are `padding` longer, or a little more where rows are aligned.
   static Array padded(std::int64_t rows, std::int64_t cols, std::int64_t padding, std::uint32_t seed,
                       float scale = 1.0F) {
-    Array result(Shape{rows, cols + padding}, std::nanf(""));
+    const std::int64_t stride = cols + padding;
+    Array result(Shape{rows, aligned_rows ? (stride + 3) / 4 * 4 : stride}, std::nanf(""));
     result.used_ = cols;
     std::mt19937 generator(seed);
     std::normal_distribution<float> normal(0.0F, scale);
@@ -58,16 +121,6 @@ class Array {
   std::vector<float> data_;
   std::int64_t used_ = -1;
 };
-
-/// Runs before main: with TANDEM_TEST_SIMD=avx2 or =baseline the ops pretend that the CPU has no more, so
-/// that one machine tests the code of all.
-inline const bool kSimdLimited = [] {
-  const char* value = std::getenv("TANDEM_TEST_SIMD");
-  const std::string_view limit = value == nullptr ? "" : value;
-  if (limit == "avx2") hwy::DisableTargets(HWY_AVX3);
-  if (limit == "baseline") hwy::DisableTargets(HWY_AVX3 | HWY_AVX2);
-  return !limit.empty();
-}();
 
 inline double silu(double x) {
   return x / (1 + std::exp(-x));
@@ -109,6 +162,17 @@ inline QString difference(const TensorView& got, const std::vector<double>& want
       .arg(largest)
       .arg(tolerance)
       .arg(square / reference);
+}
+
+/// Elements of a tensor as the reference of a comparison.
+inline std::vector<double> reference(const TensorView& view) {
+  std::vector<double> values;
+  const std::int64_t width = view.extent(-1);
+  const std::int64_t stride = view.rank() < 2 ? width : view.stride(-2);
+  for (std::int64_t i = 0; i < view.elements(); ++i) {
+    values.push_back(static_cast<double>(view.f32()[i / width * stride + i % width]));
+  }
+  return values;
 }
 
 }  // namespace tandem::test

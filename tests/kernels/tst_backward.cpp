@@ -103,6 +103,8 @@ void add_shapes() {
   QTest::newRow("1 x 1") << 1 << 1 << 1;
   QTest::newRow("3 x 17") << 3 << 17 << 1;
   QTest::newRow("130 x 33") << 130 << 33 << 2;
+  QTest::newRow("65 x 12") << 65 << 12 << 1;
+  QTest::newRow("2 x 516") << 2 << 516 << 1;
 }
 
 }  // namespace
@@ -110,12 +112,15 @@ void add_shapes() {
 class TestBackward : public QObject {
   Q_OBJECT
  private slots:
+  void initTestCase_data() { test::backend_rows(); }
+  void init() { test::enter_backend(); }
+
   void linear_layer_data() { add_shapes(); }
   void linear_layer() {
     QFETCH(int, rows);
     QFETCH(int, cols);
     QFETCH(int, threads);
-    Context context(threads);
+    Context context(threads, test::backend());
     const std::int64_t out = cols + 4;
     Operand x("x", Shape{rows, cols}, Role::Activation, 1);
     Operand w("weight", Shape{out, cols}, Role::Parameter, 2);
@@ -129,8 +134,8 @@ class TestBackward : public QObject {
   }
 
   void embedding_table() {
-    Context context(2);
-    constexpr int kWidth = 70;
+    Context context(2, test::backend());
+    constexpr int kWidth = 132;
     const std::vector<std::int32_t> ids = {3, 0, 3, 3, 2};  // repeated, and one not used
     Operand table("table", Shape{5, kWidth}, Role::Parameter, 1);
     OutputLoss loss(5, kWidth);
@@ -153,7 +158,7 @@ class TestBackward : public QObject {
     QFETCH(int, rows);
     QFETCH(int, cols);
     QFETCH(int, threads);
-    Context context(threads);
+    Context context(threads, test::backend());
     constexpr float kEps = 1e-2F;
     Operand x("x", Shape{rows, cols}, Role::Activation, 1);
     Operand w("weight", Shape{cols}, Role::Parameter, 2);
@@ -165,10 +170,14 @@ class TestBackward : public QObject {
                  {&x, &w}, backward,
                  [&](const auto& v) { return loss(rms_norm(v[0], v[1], cols, static_cast<double>(kEps))); }),
              QString());
+    const TensorView d = loss.d_out();  // in place
+    w.reset();
+    rms_norm_backward(context, x.value(), w.value(), kEps, d, d, w.gradient());
+    QCOMPARE(difference(d, x.gradients(), 1e-6), QString());
   }
 
   void gated_norm() {
-    Context context(2);
+    Context context(2, test::backend());
     constexpr int kRows = 70;
     constexpr int kGroup = 9;
     constexpr int kCols = 3 * kGroup;
@@ -194,7 +203,7 @@ class TestBackward : public QObject {
     QFETCH(int, rows);
     QFETCH(int, cols);
     QFETCH(int, threads);
-    Context context(threads);
+    Context context(threads, test::backend());
     Operand gate("gate", Shape{rows, cols}, Role::Activation, 1);
     Operand up("up", Shape{rows, cols}, Role::Activation, 2);
     OutputLoss loss(rows, cols);
@@ -214,7 +223,7 @@ class TestBackward : public QObject {
     QFETCH(int, rows);
     QFETCH(int, cols);
     QFETCH(int, threads);
-    Context context(threads);
+    Context context(threads, test::backend());
     Operand y("y", Shape{rows, cols}, Role::Activation, 1);
     Operand z("z", Shape{rows, cols}, Role::Activation, 2);
     Operand bias("bias", Shape{cols}, Role::Parameter, 3);
@@ -236,7 +245,7 @@ class TestBackward : public QObject {
     QFETCH(int, rows);
     QFETCH(int, cols);
     QFETCH(int, threads);
-    Context context(threads);
+    Context context(threads, test::backend());
     Operand raw("a_log", Shape{rows, cols}, Role::Activation, 1, 3.0F);
     OutputLoss d_decay(rows, cols);
     const auto discrete = [&] {
@@ -269,7 +278,7 @@ class TestBackward : public QObject {
   }
 
   void rotary_embedding() {
-    Context context(2);
+    Context context(2, test::backend());
     constexpr int kRows = 40;
     constexpr int kHeads = 3;
     constexpr int kHalf = 5;
@@ -310,13 +319,15 @@ class TestBackward : public QObject {
     QTest::newRow("grouped") << 9 << 6 << 2 << 5;
     QTest::newRow("within one tile") << 64 << 2 << 2 << 4;
     QTest::newRow("several tiles") << 131 << 2 << 1 << 8;
+    QTest::newRow("several tiles, odd heads") << 130 << 1 << 1 << 33;
+    QTest::newRow("wide heads") << 65 << 1 << 1 << 70;
   }
   void causal_softmax_attention() {
     QFETCH(int, rows);
     QFETCH(int, nheads);
     QFETCH(int, nheads_kv);
     QFETCH(int, dim);
-    Context context(2);
+    Context context(2, test::backend());
     constexpr float kScale = 0.375F;
     Operand q("q", Shape{rows, nheads * dim}, Role::Activation, 1);
     Operand k("k", Shape{rows, nheads_kv * dim}, Role::Activation, 2);
@@ -344,6 +355,7 @@ class TestBackward : public QObject {
     QTest::newRow("identity") << 33 << 70 << 4 << true << false;
     QTest::newRow("silu") << 33 << 130 << 4 << true << true;
     QTest::newRow("no bias") << 10 << 64 << 3 << false << true;
+    QTest::newRow("many taps") << 70 << 31 << 7 << true << true;
   }
   void short_convolution() {
     QFETCH(int, rows);
@@ -351,7 +363,7 @@ class TestBackward : public QObject {
     QFETCH(int, kernel);
     QFETCH(bool, with_bias);
     QFETCH(bool, with_silu);
-    Context context(2);
+    Context context(2, test::backend());
     Operand x("x", Shape{rows, channels}, Role::Activation, 1);
     Operand w("weight", Shape{channels, kernel}, Role::Parameter, 2);
     Operand bias("bias", Shape{channels}, Role::Parameter, 3);

@@ -44,6 +44,9 @@ constexpr double kBf16 = 8e-3;
 class TestMatmul : public QObject {
   Q_OBJECT
  private slots:
+  void initTestCase_data() { test::backend_rows(); }
+  void init() { test::enter_backend(); }
+
   void linear_equals_reference_data() {
     QTest::addColumn<int>("rows");
     QTest::addColumn<int>("in");
@@ -65,7 +68,8 @@ class TestMatmul : public QObject {
     QFETCH(int, in);
     QFETCH(int, out);
     QFETCH(int, threads);
-    Context context(threads);
+    if (test::backend() != nullptr && threads > 1) QSKIP("about the CPU's threads");
+    Context context(threads, test::backend());
     Array w = Array::random(Shape{out, in}, 2);
     std::vector<BFloat16> w_bf16(w.data().size());
     std::transform(w.data().begin(), w.data().end(), w_bf16.begin(), to_bfloat16);
@@ -75,7 +79,7 @@ class TestMatmul : public QObject {
         const PackedMatrix packed = PackedMatrix::pack(context, stored_narrow ? narrow : TensorView(w), type);
         QCOMPARE(packed.out(), out);
         QCOMPARE(packed.in(), in);
-        QCOMPARE(packed.dtype(), bf16_products_supported() ? type : DType::F32);
+        QCOMPARE(packed.dtype(), product_type(type, test::backend()));
         for (const bool accumulate : {false, true}) {
           Array x = Array::padded(rows, in, 3, 1);
           Array y = Array::padded(rows, out, 5, 3);
@@ -93,6 +97,7 @@ class TestMatmul : public QObject {
     QFETCH(int, in);
     QFETCH(int, out);
     QFETCH(int, threads);
+    if (test::backend() != nullptr) QSKIP("only the CPU packs whole panels");
     Context context(threads);
     Array w = Array::random(Shape{out, in}, 2);
     for (const DType type : {DType::F32, DType::BF16}) {
@@ -120,11 +125,12 @@ class TestMatmul : public QObject {
   void bf16_gradient_of_a_weight_data() { linear_equals_reference_data(); }
   void bf16_gradient_of_a_weight() {
     if (!bf16_products_supported()) QSKIP("this processor has no bf16 products");
+    if (test::backend() != nullptr) QSKIP("only the CPU takes gradients in bf16");
     QFETCH(int, rows);
     QFETCH(int, in);
     QFETCH(int, out);
     QFETCH(int, threads);
-    Context context(threads);
+    Context context(threads, test::backend());
     // Factors that bf16 holds exactly leave only the sums' rounding, which is f32's.
     const auto rounded = [](Array array) {
       for (float& value : array.data()) value = to_float(to_bfloat16(value));
@@ -147,6 +153,7 @@ class TestMatmul : public QObject {
   }
 
   void narrow_rounds_as_the_scalar_conversion() {
+    if (test::backend() != nullptr) QSKIP("only the CPU narrows on its own");
     Array values = Array::random(Shape{1000}, 1, 1e3F);
     const float special[] = {0.0F,
                              -0.0F,
@@ -182,15 +189,17 @@ class TestMatmul : public QObject {
     QFETCH(int, rows);
     QFETCH(int, inner);
     QFETCH(int, cols);
-    for (const int threads : {1, 2}) {
-      Context context(threads);
+    for (const int threads : test::thread_counts()) {
+      Context context(threads, test::backend());
       for (const bool transpose_b : {false, true}) {
         for (const bool accumulate : {false, true}) {
           Array a = Array::padded(rows, inner, 2, 1);
           Array b = Array::padded(transpose_b ? cols : inner, transpose_b ? inner : cols, 7, 2);
           Array c = Array::padded(rows, cols, 1, 3);
-          const auto want = product(a, b, transpose_b, 0.25, accumulate ? &c : nullptr);
-          matmul(context, a, b, transpose_b, c, 0.25F, accumulate);
+          if (test::backend() != nullptr && !transpose_b) continue;  // it has only what models need
+          const float alpha = test::backend() == nullptr ? 0.25F : 1.0F;
+          const auto want = product(a, b, transpose_b, static_cast<double>(alpha), accumulate ? &c : nullptr);
+          matmul(context, a, b, transpose_b, c, alpha, accumulate);
           QCOMPARE(difference(c, want, kF32), QString());
         }
       }
@@ -198,6 +207,7 @@ class TestMatmul : public QObject {
   }
 
   void linear_from_several_threads() {
+    if (test::backend() != nullptr) QSKIP("about the CPU's threads");
     Context packing;
     Array w = Array::random(Shape{96, 64}, 2);
     const PackedMatrix packed = PackedMatrix::pack(packing, w, DType::F32);
@@ -205,7 +215,7 @@ class TestMatmul : public QObject {
     std::vector<std::thread> threads;
     for (int id = 0; id < 4; ++id) {
       threads.emplace_back([&, id] {
-        Context context(2);
+        Context context(2, test::backend());
         for (int repeat = 0; repeat < 20; ++repeat) {
           Array x = Array::random(Shape{id * 20 + repeat + 1, 64}, static_cast<std::uint32_t>(id));
           Array y(Shape{id * 20 + repeat + 1, 96});
@@ -221,7 +231,7 @@ class TestMatmul : public QObject {
   }
 
   void nan_propagates() {
-    Context context;
+    Context context(1, test::backend());
     Array w = Array::random(Shape{33, 17}, 2);
     Array x = Array::random(Shape{2, 17}, 1);
     Array y(Shape{2, 33});

@@ -18,10 +18,20 @@ struct Draw {
 };
 
 Draw draw(Array& logits, std::int64_t vocab, const SamplingRule& rule, float uniform) {
-  Context context;
+  Context context(1, test::backend());
   Draw result;
   sample(context, logits, vocab, rule, {.uniforms = {&uniform, 1}}, {&result.token, 1}, {&result.logprob, 1});
   return result;
+}
+
+// A row of logits for each of the uniforms.
+std::vector<std::int32_t> draw_all(Array& logits, std::int64_t vocab, const SamplingRule& rule,
+                                   const std::vector<float>& uniforms) {
+  Context context(1, test::backend());
+  std::vector<std::int32_t> tokens(uniforms.size());
+  std::vector<float> logprobs(uniforms.size());
+  sample(context, logits, vocab, rule, uniforms, tokens, logprobs);
+  return tokens;
 }
 
 // Probabilities that the rule leaves, by sorting everything.
@@ -54,6 +64,9 @@ std::vector<double> distribution(Array& logits, std::int64_t vocab, const Sampli
 class TestSampling : public QObject {
   Q_OBJECT
  private slots:
+  void initTestCase_data() { test::backend_rows(); }
+  void init() { test::enter_backend(); }
+
   void softmax_equals_reference_data() {
     QTest::addColumn<int>("rows");
     QTest::addColumn<int>("cols");
@@ -64,6 +77,7 @@ class TestSampling : public QObject {
   void softmax_equals_reference() {
     QFETCH(int, rows);
     QFETCH(int, cols);
+    if (test::backend() != nullptr) QSKIP("a GPU has softmax within other ops only");
     Context context(2);
     Array x = Array::padded(rows, cols, 3, 1, 10.0F);
     std::vector<double> want;
@@ -79,6 +93,7 @@ class TestSampling : public QObject {
   // Two logits, one of them 0: the other's probability shows its exponential. Two ulp, and one each for the
   // sum and the quotient.
   void exponential_is_accurate() {
+    if (test::backend() != nullptr) QSKIP("a GPU has softmax within other ops only");
     Context context;
     for (float x = -87.0F; x < 0; x += 0.0173F) {
       Array pair(Shape{1, 2});
@@ -113,19 +128,61 @@ class TestSampling : public QObject {
     QFETCH(float, top_p);
     QFETCH(int, vocab);
     const SamplingRule rule{temperature, top_k, top_p};
-    Array logits = Array::random(Shape{1, vocab + 5}, 1, 2.0F);  // the last 5 are padding
-    for (int i = 0; i < 5; ++i) logits.data()[static_cast<std::size_t>(vocab + i)] = 100;
-    const auto want = distribution(logits, vocab, rule);
+    Array row = Array::random(Shape{1, vocab + 5}, 1, 2.0F);  // the last 5 are padding
+    for (int i = 0; i < 5; ++i) row.data()[static_cast<std::size_t>(vocab + i)] = 100;
+    const auto want = distribution(row, vocab, rule);
+    if (test::emulated()) QSKIP("takes long emulated; that tokens are those of the CPU says as much");
     constexpr int kDraws = 2000;
-    std::vector<double> seen(static_cast<std::size_t>(vocab));
+    Array logits = Array::padded(kDraws, vocab + 5, 3, 1);
+    std::vector<float> uniforms;
     for (int i = 0; i < kDraws; ++i) {
-      const Draw d = draw(logits, vocab, rule, (static_cast<float>(i) + 0.5F) / kDraws);
-      QVERIFY(d.token >= 0 && d.token < vocab);
-      seen[static_cast<std::size_t>(d.token)] += 1.0 / kDraws;
+      std::copy(row.data().begin(), row.data().end(), logits.view().row(i));
+      uniforms.push_back((static_cast<float>(i) + 0.5F) / kDraws);
+    }
+    std::vector<double> seen(static_cast<std::size_t>(vocab));
+    for (const std::int32_t token : draw_all(logits, vocab, rule, uniforms)) {
+      QVERIFY(token >= 0 && token < vocab);
+      seen[static_cast<std::size_t>(token)] += 1.0 / kDraws;
     }
     for (std::size_t i = 0; i < seen.size(); ++i) {
       QVERIFY2(std::abs(seen[i] - want[i]) <= 1.001 / kDraws,
                qPrintable(QString("token %1: %2, wanted %3").arg(i).arg(seen[i]).arg(want[i])));
+    }
+  }
+
+  // Whatever draws: runs of a seed can be repeated elsewhere.
+  void tokens_are_those_of_the_cpu_data() {
+    QTest::addColumn<float>("temperature");
+    QTest::addColumn<int>("top_k");
+    QTest::addColumn<float>("top_p");
+    QTest::newRow("greedy") << 0.0F << 0 << 1.0F;
+    QTest::newRow("plain") << 1.0F << 0 << 1.0F;
+    QTest::newRow("warm") << 1.7F << 0 << 1.0F;
+    QTest::newRow("one of one") << 0.8F << 1 << 1.0F;
+    QTest::newRow("top 5") << 0.8F << 5 << 1.0F;
+    QTest::newRow("top 10,000") << 1.0F << 10000 << 1.0F;
+    QTest::newRow("top 90 %") << 1.0F << 0 << 0.9F;
+    QTest::newRow("top 1 %") << 1.0F << 0 << 0.01F;
+    QTest::newRow("both") << 1.5F << 20 << 0.7F;
+  }
+  void tokens_are_those_of_the_cpu() {
+    if (test::backend() == nullptr) QSKIP("this is the CPU");
+    QFETCH(float, temperature);
+    QFETCH(int, top_k);
+    QFETCH(float, top_p);
+    const SamplingRule rule = {temperature, top_k, top_p};
+    const std::vector<float> uniforms = {0.0F, 0.25F, 0.51F, 0.77F, 0.99999F};
+    Context cpu;
+    for (const int vocab : {1, 31, 60, 1500}) {
+      Array logits = Array::padded(5, vocab + 5, 3, 1, 3.0F);
+      if (vocab == 60)  // many equal ones, which go by id
+        for (std::int64_t b = 0; b < 5; ++b)
+          for (int id = 0; id < vocab; ++id)
+            logits.view().row(b)[id] = id % 3 == 2 ? 1.0F : id % 3 == 1 ? -0.0F : 0.0F;
+      std::vector<std::int32_t> want(5);
+      std::vector<float> logprobs(5);
+      sample(cpu, logits, vocab, rule, uniforms, want, logprobs);
+      QCOMPARE(draw_all(logits, vocab, rule, uniforms), want);
     }
   }
 
@@ -158,8 +215,9 @@ class TestSampling : public QObject {
   }
 
   void large_vocabulary() {
+    if (test::emulated()) QSKIP("takes long emulated");
     Array logits = Array::random(Shape{3, 128256}, 1, 2.0F);
-    Context context(2);
+    Context context(2, test::backend());
     const std::vector<float> uniforms = {0.1F, 0.5F, 0.9F};
     std::vector<std::int32_t> tokens(3);
     std::vector<float> logprobs(3);

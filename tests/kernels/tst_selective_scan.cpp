@@ -39,10 +39,10 @@ struct Problem {
     return c.at(t, e / (operands.channels / operands.c_groups) * operands.dstate + m);
   }
 
-  /// y [T, E] from `state` [E, N], which it advances.
-  std::vector<double> recurrence(std::vector<double>& state) {
+  /// y [T, E] from `state` [E, N], which it advances; of all rows, or of the first ones.
+  std::vector<double> recurrence(std::vector<double>& state, std::int64_t rows = -1) {
     std::vector<double> y;
-    for (std::int64_t t = 0; t < x.view().extent(0); ++t) {
+    for (std::int64_t t = 0; t < (rows < 0 ? x.view().extent(0) : rows); ++t) {
       for (std::int64_t e = 0; e < operands.channels; ++e) {
         double sum = static_cast<double>(skip.data()[static_cast<std::size_t>(e)]) * x.at(t, e);
         for (std::int64_t m = 0; m < operands.dstate; ++m) {
@@ -62,6 +62,9 @@ struct Problem {
 class TestSelectiveScan : public QObject {
   Q_OBJECT
  private slots:
+  void initTestCase_data() { test::backend_rows(); }
+  void init() { test::enter_backend(); }
+
   void forms_agree_data() {
     QTest::addColumn<int>("rows");
     QTest::addColumn<int>("channels");
@@ -73,6 +76,8 @@ class TestSelectiveScan : public QObject {
     QTest::addRow("odd sizes") << 40 << 30 << 5 << 3 << 6;
     QTest::addRow("one group") << 40 << 7 << 3 << 1 << 1;
     QTest::addRow("wide state") << 20 << 6 << 33 << 2 << 2;
+    QTest::addRow("large state") << 13 << 4 << 256 << 1 << 2;
+    QTest::addRow("Mamba-1") << 5 << 160 << 16 << 1 << 1;
   }
   void forms_agree() {
     QFETCH(int, rows);
@@ -85,15 +90,15 @@ class TestSelectiveScan : public QObject {
     Array first = start;
     std::vector<double> state(first.data().begin(), first.data().end());
     const std::vector<double> want = p.recurrence(state);
-    for (const int threads : {1, 2}) {
-      Context context(threads);
+    for (const int threads : test::thread_counts()) {
+      Context context(threads, test::backend());
       Array scanned = start;
       Array y = Array::padded(rows, channels, 3, 8);
       selective_scan(context, p.operands, scanned, y);
       QCOMPARE(difference(y, want, kScan), QString());
       QCOMPARE(difference(scanned, state, kScan), QString());
     }
-    Context context;
+    Context context(1, test::backend());
     Array stepped = start;
     Array y = Array::padded(rows, channels, 3, 9);
     const TensorView states = stepped.view().reshape({1, channels * dstate});
@@ -107,6 +112,32 @@ class TestSelectiveScan : public QObject {
     QCOMPARE(difference(stepped, state, kScan), QString());
   }
 
+  // Three sequences in slots of their own, among others that stay as they are.
+  void steps_by_slot() {
+    constexpr std::int64_t kChannels = 24;
+    constexpr std::int64_t kState = 8;
+    const std::vector<std::int32_t> slot_ids = {4, 0, 3};
+    Problem p(3, kChannels, kState, 3, 3);
+    const Array states = Array::random(Shape{6, kChannels * kState}, 7);
+    Array moved = states;
+    Array y = Array::padded(3, kChannels, 3, 8);
+    Context context(1, test::backend());
+    selective_step(context, p.operands, moved, slot_ids, y);
+    Array start = states;
+    std::vector<double> want_states(start.data().begin(), start.data().end());
+    for (std::int64_t r = 0; r < 3; ++r) {
+      const auto state = want_states.begin() + slot_ids[static_cast<std::size_t>(r)] * kChannels * kState;
+      std::vector<double> before(state, state + kChannels * kState);
+      Problem one(3, kChannels, kState, 3, 3);
+      for (Array* array : {&one.x, &one.delta, &one.b, &one.c})
+        std::copy_n(array->view().row(r), array->view().extent(1), array->view().row(0));
+      std::vector<double> want = one.recurrence(before, 1);
+      std::ranges::copy(before, state);
+      QCOMPARE(difference(y.view().rows(r, 1), want, kScan), QString());
+    }
+    QCOMPARE(difference(moved, want_states, kScan), QString());
+  }
+
   void matrix_times_input_is_the_scan_data() {
     QTest::addColumn<int>("rows");
     for (const int rows : {1, 33, 130}) QTest::addRow("%d tokens", rows) << rows;
@@ -117,7 +148,7 @@ class TestSelectiveScan : public QObject {
     Problem p(rows, kChannels, 5, 2, 4);
     std::vector<double> state(kChannels * 5);
     const std::vector<double> want = p.recurrence(state);
-    Context context(2);
+    Context context(2, test::backend());
     const std::vector<std::int64_t> all = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
     Array own(Shape{kChannels, rows, rows}, std::nanf(""));
     selective_matrix(context, p.operands, all, kChannels, own);
@@ -153,7 +184,7 @@ class TestSelectiveScan : public QObject {
 
   // models.md A.3: the bias of the step sizes counts twice.
   void golden() {
-    Context context;
+    Context context(1, test::backend());
     Array low(Shape{3, 1});
     low.data() = {0.1F, -0.2F, 0.3F};
     Array bias(Shape{1}, 2 * -1.5F);
@@ -179,7 +210,7 @@ class TestSelectiveScan : public QObject {
   void nan_propagates() {
     Problem p(20, 8, 4, 2, 4);
     p.delta.view().row(10)[3] = std::nanf("");
-    Context context;
+    Context context(1, test::backend());
     Array state(Shape{8, 4});
     Array y(Shape{20, 8});
     selective_scan(context, p.operands, state, y);

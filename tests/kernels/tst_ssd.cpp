@@ -4,6 +4,7 @@
 
 #include "kernels/ops/activation.h"
 #include "kernels/ops/ssd.h"
+#include "kernels/ops/ssm_step.h"
 #include "tests/kernels/op_test.h"
 
 using namespace tandem;
@@ -77,6 +78,9 @@ std::vector<double> recurrence(Problem& p, std::vector<double>& state) {
 class TestSsd : public QObject {
   Q_OBJECT
  private slots:
+  void initTestCase_data() { test::backend_rows(); }
+  void init() { test::enter_backend(); }
+
   void forms_agree_data() {
     QTest::addColumn<int>("rows");
     QTest::addColumn<int>("headdim");
@@ -91,6 +95,9 @@ class TestSsd : public QObject {
     QTest::addRow("odd sizes") << 70 << 5 << 7 << 16 << true;
     QTest::addRow("narrow state") << 70 << 33 << 1 << 64 << false;
     QTest::addRow("wide state") << 40 << 3 << 129 << 33 << true;
+    QTest::addRow("one chunk of a GPU") << 64 << 64 << 64 << 16 << false;
+    QTest::addRow("ten chunks of a GPU") << 600 << 4 << 4 << 16 << true;
+    QTest::addRow("large state") << 65 << 65 << 130 << 16 << false;
   }
   void forms_agree() {
     QFETCH(int, rows);
@@ -103,14 +110,15 @@ class TestSsd : public QObject {
     Array state = Array::random(Shape{nheads, headdim, dstate}, 7);
     std::vector<double> want_state(state.data().begin(), state.data().end());
     const auto want = recurrence(p, want_state);
-    for (const int threads : {1, 2}) {
-      Context context(threads);
+    for (const int threads : test::thread_counts()) {
+      Context context(threads, test::backend());
       Array scanned = state;
       Array y = Array::padded(rows, nheads * headdim, 3, 8);
       ssd_scan(context, p.operands, scanned, chunk, y);
       QCOMPARE(difference(y, want, kScan), QString());
       QCOMPARE(difference(scanned, want_state, kScan), QString());
     }
+    if (test::backend() != nullptr) return;  // steps by ssm_step
     Context context;
     Array stepped = state;
     Array y = Array::padded(rows, nheads * headdim, 3, 9);
@@ -139,7 +147,7 @@ class TestSsd : public QObject {
     QFETCH(int, rows);
     QFETCH(bool, with_dt);
     Problem p(rows, 4, 8, 16, 2, with_dt);
-    Context context;
+    Context context(1, test::backend());
     const std::vector<std::int64_t> heads = {3, 0, 1};
     const Shape shape = {3, rows, rows};
     Array decay(shape, std::nanf(""));
@@ -178,6 +186,111 @@ class TestSsd : public QObject {
     }
   }
 
+  void whole_steps_data() {
+    QTest::addColumn<int>("nheads");
+    QTest::addColumn<int>("headdim");
+    QTest::addColumn<int>("dstate");
+    QTest::addColumn<int>("shared");
+    QTest::addColumn<int>("taps");
+    QTest::newRow("Llamba") << 2 << 64 << 64 << 1 << 4;
+    QTest::newRow("Mamba-2") << 2 << 64 << 128 << 2 << 4;
+    QTest::newRow("large state") << 1 << 8 << 256 << 1 << 4;
+    QTest::newRow("small") << 4 << 8 << 16 << 2 << 4;
+    QTest::newRow("odd") << 3 << 5 << 7 << 3 << 3;
+    QTest::newRow("odd and long") << 1 << 133 << 70 << 1 << 5;
+    QTest::newRow("one tap") << 2 << 16 << 16 << 1 << 1;
+  }
+  // Three sequences in slots of their own, among others that stay as they are.
+  void whole_steps() {
+    QFETCH(int, nheads);
+    QFETCH(int, headdim);
+    QFETCH(int, dstate);
+    QFETCH(int, shared);
+    QFETCH(int, taps);
+    const std::vector<std::int32_t> slot_ids = {4, 0, 3};
+    const std::int64_t inner = nheads * headdim;
+    const std::int64_t columns = (inner + nheads * dstate) / shared + nheads * dstate;
+    Context context(1, test::backend());
+    Array input = Array::padded(3, columns, 1, 1);
+    Array weight = Array::random(Shape{columns, taps}, 2);
+    Array bias = Array::random(Shape{columns}, 3);
+    Array decay = Array::padded(3, nheads, 2, 4);
+    Array dt_bias = Array::random(Shape{nheads}, 5);
+    Array a_log = Array::random(Shape{nheads}, 6);
+    Array skip = Array::random(Shape{nheads}, 7);
+    Array z = Array::padded(3, inner, 1, 8);
+    Array z_bias = Array::random(Shape{inner}, 9);
+    const Array windows = Array::random(Shape{6, (taps - 1) * columns}, 10);
+    const Array states = Array::random(Shape{6, inner * dstate}, 11);
+    for (const bool llamba : {false, true}) {  // with a gate; else, as in Mamba-2, with steps and biases
+      SsmStep step;
+      step.heads = {nheads, headdim, dstate, nheads / shared, nheads / shared, nheads, {}, {}, {},
+                    {},     {},      skip};
+      step.input = input;
+      step.conv_weight = weight;
+      step.decay = decay;
+      if (llamba) {
+        step.gate = z;
+        step.gate_bias = z_bias;
+      } else {
+        step.conv_bias = bias;
+        step.activation = ConvActivation::Silu;
+        step.dt_bias = dt_bias;
+        step.a_log = a_log;
+      }
+      Array moved_windows = windows;
+      Array moved_states = states;
+      Array y = Array::padded(3, inner, 3, 12);
+      ssm_step(context, step, moved_windows, moved_states, slot_ids, y);
+
+      Array want_windows = windows;
+      Array start = states;
+      std::vector<double> want_states(start.data().begin(), start.data().end());
+      std::vector<double> want_y;
+      const auto number = [](Array& array, std::int64_t i) {
+        return static_cast<double>(array.data()[static_cast<std::size_t>(i)]);
+      };
+      for (std::int64_t r = 0; r < 3; ++r) {
+        const std::int64_t slot = slot_ids[static_cast<std::size_t>(r)];
+        float* window = want_windows.view().row(slot);
+        std::vector<double> convolved;
+        for (std::int64_t c = 0; c < columns; ++c) {
+          double sum = (llamba ? 0 : number(bias, c)) + weight.at(c, taps - 1) * input.at(r, c);
+          for (std::int64_t k = 0; k < taps - 1; ++k)
+            sum += weight.at(c, k) * static_cast<double>(window[k * columns + c]);
+          convolved.push_back(llamba ? sum : test::silu(sum));
+        }
+        if (taps > 1) {
+          std::copy(window + columns, window + (taps - 1) * columns, window);
+          std::copy_n(input.view().row(r), columns, window + (taps - 2) * columns);
+        }
+        const double* b = convolved.data() + inner / shared;
+        const double* c = b + nheads * dstate / shared;
+        for (std::int64_t h = 0; h < nheads; ++h) {
+          const double dt = llamba ? 1 : test::softplus(decay.at(r, h) + number(dt_bias, h));
+          const double keep =
+              std::exp(llamba ? -test::softplus(decay.at(r, h)) : -dt * std::exp(number(a_log, h)));
+          for (std::int64_t p = 0; p < headdim; ++p) {
+            const double x = convolved[static_cast<std::size_t>(h / shared * headdim + p)];
+            double sum = number(skip, h) * x;
+            for (std::int64_t n = 0; n < dstate; ++n) {
+              double& s = want_states[static_cast<std::size_t>(slot * inner * dstate +
+                                                               (h * headdim + p) * dstate + n)];
+              s = keep * s + dt * x * b[h / shared * dstate + n];
+              sum += s * c[h * dstate + n];
+            }
+            const std::int64_t channel = h * headdim + p;
+            if (llamba) sum *= test::silu(z.at(r, channel) + number(z_bias, channel));
+            want_y.push_back(sum);
+          }
+        }
+      }
+      QCOMPARE(difference(y, want_y, kScan), QString());
+      QCOMPARE(difference(moved_states, want_states, kScan), QString());
+      QCOMPARE(moved_windows.data(), want_windows.data());
+    }
+  }
+
   // models.md A.1; the last row is the linear-attention limit, where nothing decays.
   void golden_data() {
     QTest::addColumn<std::vector<float>>("a_log");
@@ -191,7 +304,7 @@ class TestSsd : public QObject {
   void golden() {
     QFETCH(std::vector<float>, a_log);
     QFETCH(std::vector<double>, matrix);
-    Context context;
+    Context context(1, test::backend());
     Array raw(Shape{3, 1});
     raw.data() = a_log;
     Array log_decay(Shape{3, 1});
@@ -219,7 +332,7 @@ class TestSsd : public QObject {
   }
 
   void nan_propagates() {
-    Context context(2);
+    Context context(2, test::backend());
     Problem p(40, 4, 8, 16, 2, true);
     p.b.view().row(20)[0] = std::nanf("");
     Array state(Shape{4, 8, 16});

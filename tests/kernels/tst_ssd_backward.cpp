@@ -118,6 +118,9 @@ void add_rows() {
   QTest::newRow("own heads, chunks of 5") << QList<int>{23, 2, 5, 4, 2, 2, 2} << 5 << false;
   QTest::newRow("shared x and b, step size") << QList<int>{19, 4, 3, 5, 2, 2, 4} << 8 << true;
   QTest::newRow("one b and c for all heads") << QList<int>{33, 4, 3, 17, 4, 1, 1} << 32 << true;
+  QTest::newRow("one chunk of a GPU") << QList<int>{64, 1, 20, 64, 1, 1, 1} << 16 << false;
+  QTest::newRow("chunks of a GPU, shared") << QList<int>{130, 2, 32, 16, 1, 1, 2} << 16 << true;
+  QTest::newRow("large state") << QList<int>{65, 1, 65, 130, 1, 1, 1} << 16 << false;
 }
 
 SsdShape shape_of(const QList<int>& list) {
@@ -129,13 +132,16 @@ SsdShape shape_of(const QList<int>& list) {
 class TestSsdBackward : public QObject {
   Q_OBJECT
  private slots:
+  void initTestCase_data() { test::backend_rows(); }
+  void init() { test::enter_backend(); }
+
   void scan_data() { add_rows(); }
   void scan() {
     QFETCH(QList<int>, shape);
     QFETCH(int, chunk);
     QFETCH(bool, with_dt);
     const SsdShape s = shape_of(shape);
-    Context context(2);
+    Context context(2, test::backend());
     Fixture f(s, with_dt);
     Operand d_y("d_y", Shape{s.rows, s.nheads * s.headdim}, Role::Activation, 8);
     Operand d_state("d_state", Shape{s.nheads, s.headdim, s.dstate}, Role::Activation, 9);
@@ -153,7 +159,7 @@ class TestSsdBackward : public QObject {
 
   void scan_from_an_empty_state() {
     const SsdShape s{21, 2, 4, 6, 2, 2, 2};
-    Context context;
+    Context context(1, test::backend());
     Fixture f(s, false);
     Operand d_y("d_y", Shape{s.rows, s.nheads * s.headdim}, Role::Activation, 8);
     const auto backward = [&] {
@@ -172,7 +178,7 @@ class TestSsdBackward : public QObject {
     QFETCH(QList<int>, shape);
     QFETCH(bool, with_dt);
     const SsdShape s = shape_of(shape);
-    Context context(2);
+    Context context(2, test::backend());
     Fixture f(s, with_dt);
     Operand d_m("d_m", Shape{s.nheads, s.rows, s.rows}, Role::Activation, 8);
     f.gradients.x = {};
@@ -193,7 +199,7 @@ class TestSsdBackward : public QObject {
   void long_decays_stay_precise() {
     // Decays so strong that a chunk forgets everything: no overflow, no NaN, no gradient through the state.
     const SsdShape s{40, 1, 2, 2, 1, 1, 1};
-    Context context;
+    Context context(1, test::backend());
     Fixture f(s, false);
     for (std::int64_t t = 0; t < s.rows; ++t) f.log_decay.value().row(t)[0] = -50.0F;
     Operand d_y("d_y", Shape{s.rows, s.nheads * s.headdim}, Role::Activation, 8);

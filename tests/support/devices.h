@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,24 +9,12 @@
 #include <QTest>
 
 #include "core/tensor/tensor.h"
-#ifdef TANDEM_HAS_CUDA
-#include "kernels/cuda/cuda_device.h"
-#endif
+#include "tests/support/cuda_device.h"
 #ifdef TANDEM_CUDA_EMULATED
 #include "tests/support/host_device.h"
 #endif
 
 namespace tandem::test {
-
-#ifdef TANDEM_HAS_CUDA
-/// The first GPU, which may be emulated; null, and a warning that says why, if there is none.
-inline Device* cuda_device() {
-  std::array<char, 256> why{};
-  Device* device = cuda::open_device(kDeviceInterface, 0, why.data(), why.size());
-  if (device == nullptr) qWarning("nothing is tested on a GPU: %s", why.data());
-  return device;
-}
-#endif
 
 /// Names and devices; the CPU, which comes first, is none. With a GPU at hand it is one of them; its
 /// emulation is slow: for tests of few tokens (TANDEM_TEST_EMULATED).

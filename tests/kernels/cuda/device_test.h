@@ -110,17 +110,6 @@ inline QString device_difference(const std::function<std::vector<float>(TestDevi
   return {};
 }
 
-/// Elements of an array as the reference of a comparison.
-inline std::vector<double> reference(const TensorView& view) {
-  std::vector<double> values;
-  const std::int64_t width = view.extent(-1);
-  const std::int64_t stride = view.rank() < 2 ? width : view.stride(-2);
-  for (std::int64_t i = 0; i < view.elements(); ++i) {
-    values.push_back(static_cast<double>(view.f32()[i / width * stride + i % width]));
-  }
-  return values;
-}
-
 /// The elements of several results, one after another.
 inline std::vector<double> together(std::initializer_list<TensorView> views) {
   std::vector<double> all;
