@@ -78,8 +78,19 @@ void each_memory(SelectiveOperands& o, const Visit& visit) {
   for (TensorView* view : {&o.x, &o.delta, &o.b, &o.c, &o.a, &o.skip}) each_memory(*view, visit);
 }
 template <typename Visit>
+void each_memory(StateRing& ring, const Visit& visit) {
+  for (TensorView* view : {&ring.inputs, &ring.decays}) each_memory(*view, visit);
+  each_memory(ring.positions, visit);
+}
+template <typename Visit>
+void each_memory(Draws& draws, const Visit& visit) {
+  each_memory(draws.uniforms, visit);
+  for (auto* ids : {&draws.completions, &draws.positions}) each_memory(*ids, visit);
+}
+template <typename Visit>
 void each_memory(SsmStep& s, const Visit& visit) {
   each_memory(s.heads, visit);
+  each_memory(s.ring, visit);
   for (TensorView* view :
        {&s.input, &s.conv_weight, &s.conv_bias, &s.decay, &s.dt_bias, &s.a_log, &s.gate, &s.gate_bias})
     each_memory(*view, visit);
@@ -92,6 +103,9 @@ class MirrorQueue final : public DeviceQueue {
   void synchronize() override {}
   void copy_in(void* to, const void* from, std::int64_t bytes) override { move(to, from, bytes); }
   void copy_out(void* to, const void* from, std::int64_t bytes) override { move(to, from, bytes); }
+  std::unique_ptr<DeviceRead> start_copy_out(const void* /*from*/, std::int64_t /*bytes*/) override {
+    TANDEM_CHECK(false, "nothing is read later here");
+  }
   void start_recording() override { TANDEM_CHECK(false, "nothing is recorded here"); }
   std::unique_ptr<DeviceRecording> finish_recording() override { return nullptr; }
   void repeat(const DeviceRecording& /*recording*/) override {}
@@ -109,6 +123,9 @@ class MirrorQueue final : public DeviceQueue {
   }
   void rms_norm(TensorView x, TensorView weight, float eps, TensorView y) override {
     run(&DeviceQueue::rms_norm, x, weight, eps, y);
+  }
+  void add_rms_norm(TensorView x, TensorView residual, TensorView weight, float eps, TensorView y) override {
+    run(&DeviceQueue::add_rms_norm, x, residual, weight, eps, y);
   }
   void gated_group_norm(TensorView y, TensorView z, TensorView weight, std::int64_t group,
                         float eps) override {
@@ -138,6 +155,10 @@ class MirrorQueue final : public DeviceQueue {
   void append_heads(TensorView x, std::span<const std::int32_t> slot_ids,
                     std::span<const std::int32_t> positions, std::int64_t first, TensorView cache) override {
     run(&DeviceQueue::append_heads, x, slot_ids, positions, first, cache);
+  }
+  void rope_append(TensorView qkv, std::int64_t nheads, std::span<const float> frequencies,
+                   const SlotCaches& own) override {
+    run(&DeviceQueue::rope_append, qkv, nheads, frequencies, own);
   }
   void causal_attention(TensorView q, TensorView k, TensorView v, std::int64_t nheads, std::int64_t nheads_kv,
                         float scale, TensorView out) override {
@@ -181,10 +202,19 @@ class MirrorQueue final : public DeviceQueue {
                         std::int64_t nheads, TensorView m) override {
     run(&DeviceQueue::selective_matrix, operands, heads, nheads, m);
   }
-  void sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule,
-              std::span<const float> uniforms, std::span<std::int32_t> tokens,
-              std::span<float> logprobs) override {
-    run(&DeviceQueue::sample, logits, vocab, rule, uniforms, tokens, logprobs);
+  void matrix_sums(TensorView m, TensorView a, TensorView sums) override {
+    run(&DeviceQueue::matrix_sums, m, a, sums);
+  }
+  void sample(TensorView logits, std::int64_t vocab, const SamplingRule& rule, const Draws& draws,
+              std::span<std::int32_t> tokens, std::span<float> logprobs) override {
+    run(&DeviceQueue::sample, logits, vocab, rule, draws, tokens, logprobs);
+  }
+  void gather_slots(TensorView table, std::span<const std::int32_t> slot_ids, TensorView rows) override {
+    run(&DeviceQueue::gather_slots, table, slot_ids, rows);
+  }
+  void put_tokens(std::span<const std::int32_t> tokens, std::span<const std::int32_t> slot_ids,
+                  TensorView table) override {
+    run(&DeviceQueue::put_tokens, tokens, slot_ids, table);
   }
   void linear_backward(TensorView x, TensorView weight, TensorView d_y, TensorView d_x,
                        TensorView d_weight) override {
@@ -362,8 +392,10 @@ class MirrorDevice final : public Device {
   explicit MirrorDevice(Device& device) : device_(device) {}
   const DeviceInfo& info() const override { return device_.info(); }
   std::int64_t free_bytes() const override { return device_.free_bytes(); }
+  void reserve(std::int64_t /*bytes*/) override {}
   void* allocate(std::int64_t bytes) override {
-    return ::operator new (static_cast<std::size_t>(bytes), std::align_val_t{64});
+    const auto size = static_cast<std::size_t>(bytes);
+    return std::memset(::operator new (size, std::align_val_t{64}), 0xFF, size);  // NaN
   }
   void release(void* memory) override { ::operator delete (memory, std::align_val_t{64}); }
   std::unique_ptr<DeviceQueue> make_queue() override { return std::make_unique<MirrorQueue>(device_); }

@@ -66,7 +66,7 @@ inline void enter_backend() {
   current_backend = &mirror;
 #endif
 }
-/// On the emulated GPU, which takes a millisecond for what others do in a microsecond.
+/// Whether that is the emulated GPU, for which large cases take too long.
 inline bool emulated() {
 #ifdef TANDEM_CUDA_EMULATED
   return backend() != nullptr;

@@ -105,6 +105,7 @@ void add_shapes() {
   QTest::newRow("130 x 33") << 130 << 33 << 2;
   QTest::newRow("65 x 12") << 65 << 12 << 1;
   QTest::newRow("2 x 516") << 2 << 516 << 1;
+  QTest::newRow("none") << 0 << 8 << 1;
 }
 
 }  // namespace

@@ -155,15 +155,15 @@ class TestLoss : public QObject {
 
   void matrix_distance() {
     Context context(2, test::backend());
-    Operand m("m", Shape{3, 21, 21}, Role::Activation, 1);
-    Operand target("target", Shape{3, 21, 21}, Role::Activation, 2);
+    Operand m("m", Shape{3, 70, 70}, Role::Activation, 1);
+    Operand target("target", Shape{3, 70, 70}, Role::Activation, 2);
     double loss = 0;
     const auto backward = [&] {
       loss = frobenius_loss(context, m.value(), target.value(), 0.5F, m.gradient());
     };
     const std::vector<float> weights(3, 0.5F);
     const auto reference = [&](const std::vector<Vector>& v) {
-      return distance(v[0], target.values(), 21 * 21, weights);
+      return distance(v[0], target.values(), 70 * 70, weights);
     };
     QCOMPARE(gradient_error({&m}, backward, reference), QString());
     QVERIFY(std::abs(loss - reference({m.values()})) < 1e-5 * loss);
@@ -171,7 +171,10 @@ class TestLoss : public QObject {
     for (double g : m.gradients()) QCOMPARE(g, 0.0);  // equal matrices: no direction, not NaN
   }
 
-  void row_distance_data() { add_widths(); }
+  void row_distance_data() {
+    add_widths();
+    QTest::newRow("5000") << 5000;
+  }
   void row_distance() {
     QFETCH(int, width);
     Context context(2, test::backend());

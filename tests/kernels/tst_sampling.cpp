@@ -30,7 +30,7 @@ std::vector<std::int32_t> draw_all(Array& logits, std::int64_t vocab, const Samp
   Context context(1, test::backend());
   std::vector<std::int32_t> tokens(uniforms.size());
   std::vector<float> logprobs(uniforms.size());
-  sample(context, logits, vocab, rule, uniforms, tokens, logprobs);
+  sample(context, logits, vocab, rule, {.uniforms = uniforms}, tokens, logprobs);
   return tokens;
 }
 
@@ -181,7 +181,7 @@ class TestSampling : public QObject {
             logits.view().row(b)[id] = id % 3 == 2 ? 1.0F : id % 3 == 1 ? -0.0F : 0.0F;
       std::vector<std::int32_t> want(5);
       std::vector<float> logprobs(5);
-      sample(cpu, logits, vocab, rule, uniforms, want, logprobs);
+      sample(cpu, logits, vocab, rule, {.uniforms = uniforms}, want, logprobs);
       QCOMPARE(draw_all(logits, vocab, rule, uniforms), want);
     }
   }

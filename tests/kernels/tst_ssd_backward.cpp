@@ -118,7 +118,7 @@ void add_rows() {
   QTest::newRow("own heads, chunks of 5") << QList<int>{23, 2, 5, 4, 2, 2, 2} << 5 << false;
   QTest::newRow("shared x and b, step size") << QList<int>{19, 4, 3, 5, 2, 2, 4} << 8 << true;
   QTest::newRow("one b and c for all heads") << QList<int>{33, 4, 3, 17, 4, 1, 1} << 32 << true;
-  QTest::newRow("one chunk of a GPU") << QList<int>{64, 1, 20, 64, 1, 1, 1} << 16 << false;
+  QTest::newRow("one chunk of a GPU") << QList<int>{64, 2, 20, 64, 2, 2, 2} << 16 << false;
   QTest::newRow("chunks of a GPU, shared") << QList<int>{130, 2, 32, 16, 1, 1, 2} << 16 << true;
   QTest::newRow("large state") << QList<int>{65, 1, 65, 130, 1, 1, 1} << 16 << false;
 }

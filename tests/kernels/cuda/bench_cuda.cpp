@@ -154,7 +154,7 @@ struct StepShape {
   bool steps;  // has step sizes dt
 };
 
-bool bench_step(Bench& bench, const StepShape& shape, std::int64_t batch, double copy_rate) {
+bool bench_step(Bench& bench, const StepShape& shape, DType type, std::int64_t batch, double copy_rate) {
   constexpr std::int64_t kTaps = 4;
   const auto& [name, nheads, headdim, dstate, groups, steps] = shape;
   const ScratchScope scope(bench.context());
@@ -169,10 +169,10 @@ bool bench_step(Bench& bench, const StepShape& shape, std::int64_t batch, double
   if (steps) step.dt_bias = bench.random({nheads});
   if (steps) step.a_log = bench.random({nheads});
   const TensorView y = bench.unwritten({batch, width});
-  const std::int64_t state_bytes = 4 * batch * width * dstate;
+  const std::int64_t state_bytes = element_bytes(type) * batch * width * dstate;
   const std::int64_t window_bytes = 4 * batch * (kTaps - 1) * columns;
   const std::int64_t sets = bench.sets(state_bytes);
-  const TensorView states = bench.random({sets * batch, width * dstate});
+  const TensorView states = bench.random({sets * batch, width * dstate}, type);
   const TensorView windows = bench.random({sets * batch, (kTaps - 1) * columns});
   std::vector<std::span<const std::int32_t>> slots;
   for (std::int64_t set = 0; set < sets; ++set)
@@ -181,9 +181,10 @@ bool bench_step(Bench& bench, const StepShape& shape, std::int64_t batch, double
     ssm_step(bench.context(), step, windows, states, slots[static_cast<std::size_t>(set)], y);
   });
   const std::int64_t operands = 4 * batch * (columns + nheads + width);
-  return report(bench, std::string("state update, ") + name + ", batch " + std::to_string(batch),
-                static_cast<double>(2 * state_bytes + 2 * window_bytes + operands), seconds, copy_rate,
-                kStepShare, y);
+  return report(
+      bench,
+      std::string("state update, ") + dtype_name(type) + ", " + name + ", batch " + std::to_string(batch),
+      static_cast<double>(2 * state_bytes + 2 * window_bytes + operands), seconds, copy_rate, kStepShare, y);
 }
 
 /// `batch` completions that hold `cached` tokens in all, with a prompt's shared keys and values or without.
@@ -226,7 +227,8 @@ bool run(Device& device) {
   bool sound = true;
   for (const StepShape& shape :
        {StepShape{"Llamba-1B", 32, 64, 64, 32, false}, StepShape{"mamba2-1.3b", 64, 64, 128, 1, true}})
-    for (const std::int64_t batch : kBatches) sound &= bench_step(bench, shape, batch, copy);
+    for (const DType type : {DType::F32, DType::BF16})
+      for (const std::int64_t batch : kBatches) sound &= bench_step(bench, shape, type, batch, copy);
   for (const DType type : {DType::F32, DType::BF16})
     for (const std::int64_t tokens : kTokens) {
       sound &= bench_attention(bench, 1, 0, tokens, type, copy);

@@ -168,6 +168,10 @@ class Decoding {
 class TestCudaDecode : public QObject {
   Q_OBJECT
  private slots:
+  void initTestCase() {
+    if (test::cuda_device() == nullptr) QSKIP("there is no GPU");
+  }
+
   void states_data() {
     QTest::addColumn<int>("ring");
     QTest::addColumn<bool>("bf16");
