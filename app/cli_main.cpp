@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   addScoreCommand(app, action);
   addCoverageCommand(app, action);
   addCaptureCommand(app, action);
+  addDistancesCommand(app, action);
   addGradeCommand(app, action);
   addBenchCommand(app, action);
   addDevicesCommand(app, action);

@@ -17,6 +17,7 @@ void addEvaluateCommand(CLI::App& app, Action& action);
 void addScoreCommand(CLI::App& app, Action& action);
 void addCoverageCommand(CLI::App& app, Action& action);
 void addCaptureCommand(CLI::App& app, Action& action);
+void addDistancesCommand(CLI::App& app, Action& action);
 void addGradeCommand(CLI::App& app, Action& action);
 void addCorpusCommand(CLI::App& app, Action& action);
 void addTokenizerCommand(CLI::App& app, Action& action);

@@ -51,7 +51,10 @@ class CaptureObserver final : public Model::LayerObserver {
   Capture& capture_;
 };
 
-Status validate(const ModelInfo& info, std::span<const std::int32_t> ids, const CaptureOptions& options) {
+}  // namespace
+
+Status check_capture(const ModelInfo& info, std::span<const std::int32_t> ids,
+                     const CaptureOptions& options) {
   if (ids.empty()) return invalid("a capture needs at least one token, none was given");
   if (static_cast<std::int64_t>(ids.size()) > options.max_tokens)
     return Error{ErrorCode::OutOfRange, fmt::format("{} tokens were given, a capture takes at most {}",
@@ -74,11 +77,9 @@ Status validate(const ModelInfo& info, std::span<const std::int32_t> ids, const 
   return {};
 }
 
-}  // namespace
-
 Result<Capture> capture(const Model& model, std::span<const std::int32_t> ids, const CaptureOptions& options,
                         Context& context, std::stop_token stop) {
-  TANDEM_RETURN_IF_ERROR(validate(model.info(), ids, options));
+  TANDEM_RETURN_IF_ERROR(check_capture(model.info(), ids, options));
   Capture result;
   result.ids.assign(ids.begin(), ids.end());
   result.logits = Tensor::uninitialized({static_cast<std::int64_t>(ids.size()), model.info().outputs()},

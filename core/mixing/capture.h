@@ -47,6 +47,9 @@ struct CaptureOptions {
 Result<Capture> capture(const Model& model, std::span<const std::int32_t> ids, const CaptureOptions& options,
                         Context& context, std::stop_token stop = {});
 
+/// What capture() demands of its arguments.
+Status check_capture(const ModelInfo& info, std::span<const std::int32_t> ids, const CaptureOptions& options);
+
 /// Distances between a student's matrix M and a teacher's A, both [T, T].
 struct MatrixDistance {
   double frobenius = 0;  // ||M - A||_F
@@ -54,6 +57,11 @@ struct MatrixDistance {
   double cosine = 0;     // <M, A> / (||M||_F ||A||_F); 0 when either is 0
 };
 MatrixDistance matrix_distance(TensorView m, TensorView a);
+/// From the sums over all entries of (M - A)^2, M^2, A^2 and M A (kernels/ops/matrix_sums.h).
+struct MatrixSums {
+  double difference = 0, m_squares = 0, a_squares = 0, product = 0;
+};
+MatrixDistance matrix_distance(const MatrixSums& sums);
 
 /// Per-matrix summary numbers for the navigator (lower triangle only). Weights |m_ij|. Rows of zeros have no
 /// entropy and rows with a non-finite entry are left out.

@@ -30,23 +30,27 @@ double row_entropy(const float* row, std::int64_t count, double total) {
 MatrixDistance matrix_distance(TensorView m, TensorView a) {
   const std::int64_t seqlen = square_extent(m);
   TANDEM_CHECK(m.shape() == a.shape(), "matrices of " + m.shape().str() + " and " + a.shape().str());
-  double difference = 0, m_squares = 0, a_squares = 0, product = 0;
+  MatrixSums sums;
   for (std::int64_t i = 0; i < seqlen; ++i) {
     const float* m_row = m.row(i);
     const float* a_row = a.row(i);
     for (std::int64_t j = 0; j < seqlen; ++j) {
       const double x = m_row[j], y = a_row[j];
-      difference += (x - y) * (x - y);
-      m_squares += x * x;
-      a_squares += y * y;
-      product += x * y;
+      sums.difference += (x - y) * (x - y);
+      sums.m_squares += x * x;
+      sums.a_squares += y * y;
+      sums.product += x * y;
     }
   }
+  return matrix_distance(sums);
+}
+
+MatrixDistance matrix_distance(const MatrixSums& s) {
   MatrixDistance distance;
-  distance.frobenius = std::sqrt(difference);
-  distance.relative = a_squares > 0 ? distance.frobenius / std::sqrt(a_squares)
-                                    : (difference > 0 ? std::numeric_limits<double>::infinity() : 0.0);
-  if (m_squares > 0 && a_squares > 0) distance.cosine = product / std::sqrt(m_squares * a_squares);
+  distance.frobenius = std::sqrt(s.difference);
+  distance.relative = s.a_squares > 0 ? distance.frobenius / std::sqrt(s.a_squares)
+                                      : (s.difference > 0 ? std::numeric_limits<double>::infinity() : 0.0);
+  if (s.m_squares > 0 && s.a_squares > 0) distance.cosine = s.product / std::sqrt(s.m_squares * s.a_squares);
   return distance;
 }
 
