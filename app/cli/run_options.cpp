@@ -50,7 +50,7 @@ void addLoadOptions(CLI::App& command, LoadOptions& options) {
 void addStorageOptions(CLI::App& command, StateStorage& storage) {
   const std::map<std::string, DType> types = {{"f32", DType::F32}, {"bf16", DType::BF16}};
   const auto type = [&](const char* name, DType& value, const char* help) {
-    command.add_option(name, value, help)->transform(CLI::CheckedTransformer(types))->type_name("f32|bf16");
+    command.add_option(name, value, help)->transform(CLI::CheckedTransformer(types))->option_text("f32|bf16");
   };
   type("--cache-type", storage.caches, "On a GPU: how keys and values are held; if not given, f32");
   type("--state-type", storage.states, "On a GPU: how recurrent states are held; if not given, f32");
