@@ -18,7 +18,7 @@ struct Ring {
 ///   y = decay(S, held) S C + sum over j of decay(j, held) step_j (B_j . C) x_j.
 /// Dynamic shared memory: x [length, P padded], b [length, N] of those tokens, c [N].
 template <int kWidth, int kPieces, int kHeld, typename Element>
-__global__ void __launch_bounds__(kStepThreads)
+__global__ void __launch_bounds__(kStepThreads, 2)
     ssm_replay_kernel(StepOperands o, Matrix<Element> states, Ring ring, Filter<kHeld> filter, int lanes) {
   using Rows = StateRows<kWidth, kPieces>;
   TANDEM_DYNAMIC_SHARED(float, x);
@@ -143,9 +143,9 @@ void launch_replay(Stream& stream, const SsmStep& s, const StepOperands& o, Tens
 
 template <typename Element>
 void launch_replay_of(Stream& stream, const SsmStep& s, const StepOperands& o, TensorView states) {
-  const bool wide = vectorizable(states) && o.dstate % kVector == 0;
+  const bool wide = wide_states(states, o.dstate);
   const int lanes = state_lanes(o.dstate, wide ? kVector : 1);
-  const auto run = !wide                         ? launch_replay<1, kMaxState / kWarp, Element>
+  const auto run = !wide                         ? launch_replay<1, kMaxOddState / kWarp, Element>
                    : o.dstate <= lanes * kVector ? launch_replay<kVector, 1, Element>
                                                  : launch_replay<kVector, 2, Element>;
   run(stream, s, o, states, lanes);

@@ -92,9 +92,9 @@ void launch_step(Stream& stream, const SsmStep& s, const StepOperands& o, Tensor
 
 template <typename Element>
 void launch_step_of(Stream& stream, const SsmStep& s, const StepOperands& o, TensorView states) {
-  const bool wide = vectorizable(states) && o.dstate % kVector == 0;
+  const bool wide = wide_states(states, o.dstate);
   const int lanes = state_lanes(o.dstate, wide ? kVector : 1);
-  const auto run = !wide                         ? launch_step<1, kMaxState / kWarp, Element>
+  const auto run = !wide                         ? launch_step<1, kMaxOddState / kWarp, Element>
                    : o.dstate <= lanes * kVector ? launch_step<kVector, 1, Element>
                                                  : launch_step<kVector, 2, Element>;
   run(stream, s, o, states, lanes);
@@ -106,8 +106,7 @@ void ssm_step(Stream& stream, const SsmStep& s, TensorView windows, TensorView s
               std::span<const std::int32_t> slots, TensorView y) {
   check_ssm_step(s, windows, states, slots, y);
   const SsdOperands& h = s.heads;
-  TANDEM_CHECK(h.dstate <= kMaxState && s.conv_weight.extent(1) <= kMaxTaps,
-               "ssm_step: states of " + std::to_string(h.dstate) + ", filter " + s.conv_weight.shape().str());
+  TANDEM_CHECK(s.conv_weight.extent(1) <= kMaxTaps, "ssm_step: filter " + s.conv_weight.shape().str());
   const StepOperands o = step_operands(s, windows, slots, y);
   if (s.ring.length > 1) {
     ssm_step_replayed(stream, s, o, states);

@@ -10,6 +10,7 @@ namespace tandem::cuda {
 
 inline constexpr int kStepThreads = 256;
 inline constexpr std::int64_t kMaxState = 256;
+inline constexpr std::int64_t kMaxOddState = 128;  // read number by number
 
 /// SsmStep as kernels take it, and what the step changes.
 struct StepOperands {
@@ -118,6 +119,13 @@ inline StepOperands step_operands(const SsmStep& s, TensorView windows, std::spa
   o.y = matrix(y);
   o.slots = slots.data();
   return o;
+}
+
+/// Whether states are read kVector numbers at a time.
+inline bool wide_states(const TensorView& states, std::int64_t dstate) {
+  const bool wide = vectorizable(states) && dstate % kVector == 0;
+  TANDEM_CHECK(dstate <= (wide ? kMaxState : kMaxOddState), "ssm_step: states of " + std::to_string(dstate));
+  return wide;
 }
 
 /// The step with replayed writes, beside ssm_step(), which checks the operands and moves shared windows on.
