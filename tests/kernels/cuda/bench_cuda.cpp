@@ -23,8 +23,9 @@ using namespace tandem;
 namespace {
 
 #ifdef TANDEM_CUDA_EMULATED
-constexpr std::array<std::int64_t, 1> kBatches = {2};
+constexpr std::array<std::int64_t, 1> kBatches = {1};
 constexpr std::array<std::int64_t, 1> kTokens = {64};
+constexpr std::array<std::int64_t, 2> kRings = {1, 2};
 constexpr std::int64_t kCompletions = 4;
 constexpr std::int64_t kCopyBytes = 1 << 16;
 constexpr std::size_t kLeastRounds = 1;
@@ -32,6 +33,7 @@ constexpr double kLeastSeconds = 0;
 #else
 constexpr std::array<std::int64_t, 3> kBatches = {128, 256, 1024};
 constexpr std::array<std::int64_t, 2> kTokens = {64 << 10, 256 << 10};
+constexpr std::array<std::int64_t, 2> kRings = {1, 8};  // steps between writes of a state
 constexpr std::int64_t kCompletions = 32;
 constexpr std::int64_t kCopyBytes = 1 << 30;
 constexpr std::size_t kLeastRounds = 5;
@@ -154,7 +156,9 @@ struct StepShape {
   bool steps;  // has step sizes dt
 };
 
-bool bench_step(Bench& bench, const StepShape& shape, DType type, std::int64_t batch, double copy_rate) {
+/// States written at every `ring`-th step; sets of operands are at all places of their rings alike.
+bool bench_step(Bench& bench, const StepShape& shape, DType type, std::int64_t ring, std::int64_t batch,
+                double copy_rate) {
   constexpr std::int64_t kTaps = 4;
   const auto& [name, nheads, headdim, dstate, groups, steps] = shape;
   const ScratchScope scope(bench.context());
@@ -171,20 +175,37 @@ bool bench_step(Bench& bench, const StepShape& shape, DType type, std::int64_t b
   const TensorView y = bench.unwritten({batch, width});
   const std::int64_t state_bytes = element_bytes(type) * batch * width * dstate;
   const std::int64_t window_bytes = 4 * batch * (kTaps - 1) * columns;
-  const std::int64_t sets = bench.sets(state_bytes);
+  const std::int64_t sets = (bench.sets(state_bytes) + ring - 1) / ring * ring;
   const TensorView states = bench.random({sets * batch, width * dstate}, type);
   const TensorView windows = bench.random({sets * batch, (kTaps - 1) * columns});
-  std::vector<std::span<const std::int32_t>> slots;
-  for (std::int64_t set = 0; set < sets; ++set)
+  const std::int64_t kept_columns = columns - groups * dstate;
+  step.ring.length = ring;
+  step.ring.inputs = bench.random({sets * batch, (ring - 1) * kept_columns});
+  step.ring.decays = bench.random({sets * batch, (ring - 1) * 2 * nheads});
+  clear(bench.context(), step.ring.decays);  // inputs of no weight, so that states do not grow
+  std::vector<std::span<const std::int32_t>> slots, positions;
+  for (std::int64_t set = 0; set < sets; ++set) {
     slots.push_back(bench.ids(batch, static_cast<std::int32_t>(set * batch)));
+    const std::vector<std::int32_t> place(static_cast<std::size_t>(batch),
+                                          static_cast<std::int32_t>(set % ring));
+    positions.push_back(bench.context().place<std::int32_t>(place));
+  }
   const double seconds = bench.seconds(sets, [&](std::int64_t set) {
-    ssm_step(bench.context(), step, windows, states, slots[static_cast<std::size_t>(set)], y);
+    const auto at = static_cast<std::size_t>(set);
+    SsmStep own = step;
+    own.ring.positions = positions[at];
+    ssm_step(bench.context(), own, windows, states, slots[at], y);
   });
+  // Of ring - 1 steps each writes an input; on average half of them are read.
+  const double kept = static_cast<double>(4 * batch * (kept_columns + 2 * nheads) * (ring - 1)) *
+                      (1 / static_cast<double>(ring) + 0.5);
   const std::int64_t operands = 4 * batch * (columns + nheads + width);
-  return report(
-      bench,
-      std::string("state update, ") + dtype_name(type) + ", " + name + ", batch " + std::to_string(batch),
-      static_cast<double>(2 * state_bytes + 2 * window_bytes + operands), seconds, copy_rate, kStepShare, y);
+  return report(bench,
+                std::string("state update, ") + dtype_name(type) + ", " + name + ", batch " +
+                    std::to_string(batch) + (ring > 1 ? ", written every " + std::to_string(ring) : ""),
+                static_cast<double>(state_bytes) * (1 + 1 / static_cast<double>(ring)) + kept +
+                    static_cast<double>(2 * window_bytes + operands),
+                seconds, copy_rate, kStepShare, y);
 }
 
 /// `batch` completions that hold `cached` tokens in all, with a prompt's shared keys and values or without.
@@ -228,7 +249,8 @@ bool run(Device& device) {
   for (const StepShape& shape :
        {StepShape{"Llamba-1B", 32, 64, 64, 32, false}, StepShape{"mamba2-1.3b", 64, 64, 128, 1, true}})
     for (const DType type : {DType::F32, DType::BF16})
-      for (const std::int64_t batch : kBatches) sound &= bench_step(bench, shape, type, batch, copy);
+      for (const std::int64_t ring : kRings)
+        for (const std::int64_t batch : kBatches) sound &= bench_step(bench, shape, type, ring, batch, copy);
   for (const DType type : {DType::F32, DType::BF16})
     for (const std::int64_t tokens : kTokens) {
       sound &= bench_attention(bench, 1, 0, tokens, type, copy);
