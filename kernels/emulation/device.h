@@ -19,8 +19,7 @@
 
 /// T name[count], one for the block. Nothing is in it until it is written.
 #define TANDEM_SHARED(T, name, count) \
-  T* const name = static_cast<T*>(    \
-      ::tandem::emulation::shared_array(sizeof(T) * (count), ::tandem::emulation::Location::current()))
+  T* const name = static_cast<T*>(::tandem::emulation::shared_array(sizeof(T) * (count)))
 /// T name[], of the size given at the launch.
 #define TANDEM_DYNAMIC_SHARED(T, name) \
   T* const name = static_cast<T*>(::tandem::emulation::dynamic_shared_array())
@@ -29,58 +28,48 @@ using std::isnan;
 using std::max;
 using std::min;
 
-inline void __syncthreads(tandem::emulation::Location where = tandem::emulation::Location::current()) {
-  tandem::emulation::block_barrier(where);
+namespace tandem::emulation::functions {
+
+using emulation::__syncthreads;
+
+inline void __syncwarp(unsigned mask = 0xFFFFFFFFU, Location where = Location::current()) {
+  warp_exchange({WarpCall::Kind::Sync, mask, 0, 0, where});
 }
-inline void __syncwarp(unsigned mask = 0xFFFFFFFFU,
-                       tandem::emulation::Location where = tandem::emulation::Location::current()) {
-  tandem::emulation::warp_exchange(tandem::emulation::WarpOperation::Sync, mask, 0, 0, where);
-}
-inline unsigned __ballot_sync(unsigned mask, bool predicate,
-                              tandem::emulation::Location where = tandem::emulation::Location::current()) {
-  return static_cast<unsigned>(tandem::emulation::warp_exchange(tandem::emulation::WarpOperation::Ballot,
-                                                                mask, predicate ? 1 : 0, 0, where));
+inline unsigned __ballot_sync(unsigned mask, bool predicate, Location where = Location::current()) {
+  return static_cast<unsigned>(warp_exchange({WarpCall::Kind::Ballot, mask, predicate ? 1U : 0U, 0, where}));
 }
 
-namespace tandem::emulation {
-/// The value of lane `source`, which is the lane itself where it falls outside its group of `width` lanes.
+/// The value of lane `source`; a lane's own where that is outside its group of `width` lanes.
 template <typename T>
-T shuffle(unsigned mask, T value, int source, bool inside, Location where) {
+T shuffle(unsigned mask, T value, int source, int width, Location where) {
   static_assert(sizeof(T) <= sizeof(std::uint64_t));
+  if (source < 0 || source / width != lane_id() / width) source = lane_id();
   std::uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof value);
-  bits = warp_exchange(WarpOperation::Shuffle, mask, bits, inside ? source : lane_id(), where);
+  bits = warp_exchange({WarpCall::Kind::Shuffle, mask, bits, source, where});
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
-}  // namespace tandem::emulation
+template <typename T>
+T __shfl_sync(unsigned mask, T value, int source, int width = 32, Location where = Location::current()) {
+  return shuffle(mask, value, lane_id() / width * width + source % width, width, where);
+}
+template <typename T>
+T __shfl_xor_sync(unsigned mask, T value, int lanes, Location where = Location::current()) {
+  return shuffle(mask, value, lane_id() ^ lanes, 32, where);
+}
+template <typename T>
+T __shfl_up_sync(unsigned mask, T value, int delta, int width = 32, Location where = Location::current()) {
+  return shuffle(mask, value, lane_id() - delta, width, where);
+}
+template <typename T>
+T __shfl_down_sync(unsigned mask, T value, int delta, int width = 32, Location where = Location::current()) {
+  return shuffle(mask, value, lane_id() + delta, width, where);
+}
 
-template <typename T>
-T __shfl_sync(unsigned mask, T value, int source, int width = 32,
-              tandem::emulation::Location where = tandem::emulation::Location::current()) {
-  const int group = tandem::emulation::lane_id() / width * width;
-  return tandem::emulation::shuffle(mask, value, group + source % width, true, where);
-}
-template <typename T>
-T __shfl_xor_sync(unsigned mask, T value, int lanes, int width = 32,
-                  tandem::emulation::Location where = tandem::emulation::Location::current()) {
-  const int lane = tandem::emulation::lane_id();
-  return tandem::emulation::shuffle(mask, value, lane ^ lanes, (lane ^ lanes) / width <= lane / width, where);
-}
-template <typename T>
-T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32,
-                 tandem::emulation::Location where = tandem::emulation::Location::current()) {
-  const int lane = tandem::emulation::lane_id();
-  const int source = lane - static_cast<int>(delta);
-  return tandem::emulation::shuffle(mask, value, source, source >= lane / width * width, where);
-}
-template <typename T>
-T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32,
-                   tandem::emulation::Location where = tandem::emulation::Location::current()) {
-  const int lane = tandem::emulation::lane_id();
-  const int source = lane + static_cast<int>(delta);
-  return tandem::emulation::shuffle(mask, value, source, source / width == lane / width, where);
-}
+}  // namespace tandem::emulation::functions
+
+using namespace tandem::emulation::functions;
 
 /// Threads change only at the operations above, so that nothing comes between.
 template <typename T>

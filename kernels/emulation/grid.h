@@ -14,13 +14,10 @@ namespace tandem::emulation {
 using Location = std::source_location;
 
 struct Dim3 {
-  unsigned x = 1;
-  unsigned y = 1;
-  unsigned z = 1;
+  unsigned x = 1, y = 1, z = 1;
 };
 
-class EmulationError : public std::runtime_error {
- public:
+struct EmulationError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
@@ -33,20 +30,25 @@ void set_schedule(std::uint32_t schedule);
 /// has.
 void run_grid(Dim3 grid, Dim3 block, std::size_t dynamic_shared_bytes, const std::function<void()>& kernel);
 
-// What the functions of device.h are made of; called by running threads only.
+// What kernels call, by way of device.h.
 
-/// __syncthreads.
-void block_barrier(Location where);
+void __syncthreads(Location where = Location::current());
 
-enum class WarpOperation : std::uint8_t { Sync, Shuffle, Ballot };
+/// What a lane brings to a warp operation.
+struct WarpCall {
+  enum class Kind : std::uint8_t { Sync, Shuffle, Ballot } kind;
+  unsigned mask;
+  std::uint64_t value;
+  int source;
+  Location where;
+};
 /// Waits for all lanes of the mask. Shuffle gives the value of lane `source`, Ballot a bit for each lane's
 /// value.
-std::uint64_t warp_exchange(WarpOperation operation, unsigned mask, std::uint64_t value, int source,
-                            Location where);
+std::uint64_t warp_exchange(const WarpCall& call);
 int lane_id();
 
 /// The block's shared array declared at `where`; its bits are those of NaN until written.
-void* shared_array(std::size_t bytes, Location where);
+void* shared_array(std::size_t bytes, Location where = Location::current());
 void* dynamic_shared_array();
 
 }  // namespace tandem::emulation
