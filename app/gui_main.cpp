@@ -11,6 +11,7 @@
 #include <QTimer>
 
 #include "core/base/provenance.h"
+#include "core/devices/devices.h"
 #include "core/problems/problems.h"
 #include "ui/file_kind.h"
 #include "ui/main_window.h"
@@ -22,12 +23,14 @@ namespace {
 
 constexpr int kFailure = 1;
 constexpr int kUsage = 2;
+const QString kDeviceSetting = QStringLiteral("models/device");
 
 struct Options {
   QString teacher = QStringLiteral("pocket-teacher");
   QString student = QStringLiteral("pocket-llamba");
   QString path;  // a session, a model or problems
   QString view, screenshot;
+  QString device;  // empty: that chosen last
   std::optional<ThemeMode> theme;
   std::optional<QSize> size;
   double scale = 0;  // 0: the desktop's
@@ -39,7 +42,8 @@ class CommandLine {
   explicit CommandLine(Options& options) : m_options(options) {
     m_parser.setApplicationDescription(
         QStringLiteral("A transformer teacher and its state-space student, side by side."));
-    m_parser.addOptions({m_view, m_theme, m_screenshot, m_size, m_scale, m_session, m_teacher, m_student});
+    m_parser.addOptions(
+        {m_view, m_theme, m_screenshot, m_size, m_scale, m_session, m_teacher, m_student, m_device});
     m_parser.addPositionalArgument(QStringLiteral("path"),
                                    QStringLiteral("A session, a model or a problem file."),
                                    QStringLiteral("[path]"));
@@ -93,6 +97,12 @@ class CommandLine {
             QStringLiteral("--scale %1: wanted a number from 0.5 to 4").arg(m_parser.value(m_scale)));
       }
     }
+    if (m_parser.isSet(m_device)) {
+      m_options.device = m_parser.value(m_device);
+      const auto device = tandem::find_device(m_options.device.toStdString());
+      if (!device)
+        return usage(QStringLiteral("--device: %1").arg(QString::fromStdString(device.error().message)));
+    }
     return readPath();
   }
 
@@ -124,6 +134,9 @@ class CommandLine {
   const QCommandLineOption m_session{"session", "Open this session.", "file"};
   const QCommandLineOption m_teacher{"teacher", "Teacher: a bundled name, a folder or a file.", "model"};
   const QCommandLineOption m_student{"student", "Student: a bundled name, a folder or a file.", "model"};
+  const QCommandLineOption m_device{
+      "device", "What to run on this time; else what was chosen last, or a GPU if there is one.",
+      "auto|cpu|cuda|cuda:N"};
 };
 
 /// Lets the view show what it can, waits until it has come to rest, writes the window's picture and ends the
@@ -192,7 +205,11 @@ int runWindow(QApplication& application, const Options& options) {
     RecentModels& recent = workspace.recentModels();
     recent.restore(settings);
     QObject::connect(&recent, &RecentModels::changed, &window, [&] { recent.save(settings); });
+    QObject::connect(&workspace, &Workspace::deviceChosen, &window,
+                     [&](const QString& id) { settings.setValue(kDeviceSetting, id); });
+    workspace.beginOn(settings.value(kDeviceSetting, QStringLiteral("auto")).toString());
   }
+  if (!options.device.isEmpty()) workspace.beginOn(options.device);
   if (options.theme) Theme::instance().setMode(*options.theme);
   if (options.size) window.resize(*options.size);
   if (!options.view.isEmpty()) window.showView(options.view);

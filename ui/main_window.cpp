@@ -33,8 +33,7 @@ MainWindow::MainWindow(Workspace& workspace, QWidget* parent)
       m_viewActions(new QActionGroup(this)),
       m_themeActions(new QActionGroup(this)),
       m_message(new MessageBar(this)),
-      m_problems(new ProblemDock(workspace, this)),
-      m_status(new StatusStrip(workspace, this)) {
+      m_problems(new ProblemDock(workspace, this)) {
   setWindowIcon(QIcon(QStringLiteral(":/tandem/icons/tandem.svg")));
   setMinimumSize(1024, 640);
   setAcceptDrops(true);
@@ -56,6 +55,7 @@ MainWindow::MainWindow(Workspace& workspace, QWidget* parent)
   addToolBar(Qt::LeftToolBarArea, m_rail);
   addDockWidget(Qt::LeftDockWidgetArea, m_problems);
   m_problems->hide();
+  m_status = new StatusStrip(workspace, this);  // after the views: the focus starts in them
   statusBar()->addPermanentWidget(m_status, 1);
   connectWorkspace();
   connect(&Theme::instance(), &Theme::changed, this, &MainWindow::applyTheme);
@@ -207,13 +207,13 @@ void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
   const QString name = QFileInfo(path).fileName();
   switch (fileKind(path)) {
     case FileKind::Session:
-      statusBar()->showMessage(tr("Drop to open the session %1").arg(name));
+      m_status->setHint(tr("Drop to open the session %1").arg(name));
       break;
     case FileKind::Model:
-      statusBar()->showMessage(tr("Drop to load the model %1").arg(name));
+      m_status->setHint(tr("Drop to load the model %1").arg(name));
       break;
     case FileKind::Problems:
-      statusBar()->showMessage(tr("Drop to open the problems of %1").arg(name));
+      m_status->setHint(tr("Drop to open the problems of %1").arg(name));
       break;
     case FileKind::Unknown:
       return;
@@ -221,8 +221,12 @@ void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
   event->acceptProposedAction();
 }
 
+void MainWindow::dragLeaveEvent(QDragLeaveEvent* /*event*/) {
+  m_status->setHint({});
+}
+
 void MainWindow::dropEvent(QDropEvent* event) {
-  statusBar()->clearMessage();
+  m_status->setHint({});
   openPath(draggedPath(event->mimeData()));
   event->acceptProposedAction();
 }

@@ -41,6 +41,7 @@ class MainWindow : public QMainWindow {
 
  protected:
   void dragEnterEvent(QDragEnterEvent* event) override;
+  void dragLeaveEvent(QDragLeaveEvent* event) override;
   void dropEvent(QDropEvent* event) override;
 
  private:
@@ -76,7 +77,7 @@ class MainWindow : public QMainWindow {
   QActionGroup* m_themeActions;
   MessageBar* m_message;
   ProblemDock* m_problems;
-  StatusStrip* m_status;
+  StatusStrip* m_status = nullptr;
   QAction *m_run = nullptr, *m_runAll = nullptr, *m_stop = nullptr, *m_closeSession = nullptr;
   ModelManager* m_manager = nullptr;  // once it was asked for
   QComboBox* m_models[2] = {nullptr, nullptr};

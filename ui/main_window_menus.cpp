@@ -13,6 +13,7 @@
 
 #include "core/base/provenance.h"
 #include "core/problems/problems.h"
+#include "ui/device_menu.h"
 #include "ui/main_window.h"
 #include "ui/model_manager.h"
 #include "ui/prompt_menu.h"
@@ -110,6 +111,7 @@ void MainWindow::buildRunMenu() {
                    [this] { m_workspace.stop(); });
   m_stop->setToolTip(tr("Ends the run and keeps what it produced, or gives up loading (Ctrl+.)"));
   menu->addMenu(new PromptMenu(m_workspace, this));
+  menu->addMenu(new DeviceMenu(m_workspace, this));
   menu->addSeparator();
   command(menu, QStringLiteral("previousProblem"), tr("&Previous problem"),
           QKeySequence(Qt::ALT | Qt::Key_Left), [this] { stepProblem(m_workspace, -1); });

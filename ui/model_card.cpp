@@ -12,6 +12,7 @@
 #include "core/checkpoint/checkpoint.h"
 #include "core/models/memory_plan.h"
 #include "core/models/text_side.h"
+#include "ui/device_menu.h"
 #include "ui/format.h"
 #include "ui/model_loader.h"
 #include "ui/model_table.h"
@@ -24,6 +25,15 @@ constexpr int kFactHeight = 22;
 
 QString bytes(std::int64_t count) {
   return formatBytes(static_cast<double>(count));
+}
+
+/// 0 also when the device does not answer.
+std::int64_t freeMemory(const tandem::Device* device) {
+  try {
+    return tandem::available_memory(device);
+  } catch (const tandem::DeviceError&) {
+    return 0;
+  }
 }
 
 }  // namespace
@@ -39,9 +49,9 @@ ModelCard::ModelCard(Workspace& workspace, ModelList& list, QWidget* parent)
       }),
       m_hasher([this](const QString& hash) {
         if (hash.isEmpty()) return;
-        auto readings = std::make_shared<std::vector<Reading>>(*m_readings);
-        readings->front().info->sha256 = hash.toStdString();
-        m_readings = std::move(readings);
+        auto models = std::make_shared<std::vector<Reading>>(*m_readings.models);
+        models->front().info->sha256 = hash.toStdString();
+        m_readings.models = std::move(models);
         refreshTable();
       }),
       m_name(new QLabel(this)),
@@ -69,6 +79,7 @@ ModelCard::ModelCard(Workspace& workspace, ModelList& list, QWidget* parent)
   connect(&m_list, &QAbstractItemModel::modelReset, this, &ModelCard::offerComparisons);
   connect(&m_workspace, &Workspace::modelsChanged, this, &ModelCard::read);
   connect(&m_workspace, &Workspace::settingsChanged, this, &ModelCard::refresh);
+  connect(&m_workspace, &Workspace::deviceChanged, this, &ModelCard::read);
   connect(&m_workspace, &Workspace::stateChanged, this, [this] {
     if (busy()) m_hasher.cancel();
     if (!m_hasher.running() && !m_reader.running()) hash();
@@ -139,6 +150,8 @@ QLayout* ModelCard::loadRow() {
   label->setBuddy(m_weights);
   row->addWidget(label);
   row->addWidget(m_weights);
+  row->addWidget(new QLabel(tr("on"), this));
+  row->addWidget(new DeviceButton(m_workspace, DeviceButton::Form::Brief, this));
   row->addStretch();
   m_loadSide[0]->setObjectName(QStringLiteral("loadTeacher"));
   m_loadSide[1]->setObjectName(QStringLiteral("loadStudent"));
@@ -187,21 +200,22 @@ void ModelCard::read() {
   if (!m_other.isEmpty() && m_other != m_choice) choices << m_other;
   std::array<std::shared_ptr<const tandem::Model>, 2> loaded{m_workspace.model(Side::Teacher),
                                                              m_workspace.model(Side::Student)};
-  m_reader.start([choices, loaded, weights = m_workspace.settings().weights](const std::stop_token&) {
+  tandem::LoadOptions options;
+  options.weights = weightType(m_workspace.settings().weights);
+  options.device = m_workspace.device();
+  m_reader.start([choices, loaded, options](const std::stop_token&) -> Readings {
     auto readings = std::make_shared<std::vector<Reading>>();
     for (const QString& choice : choices) {
-      Reading reading = readModel(choice, weights);
+      Reading reading = readModel(choice, options);
       for (const auto& model : loaded)
         if (reading.info && model && model->info().path == reading.info->path) reading.info = model->info();
       readings->push_back(std::move(reading));
     }
-    return Readings(std::move(readings));
+    return {std::move(readings), freeMemory(options.device)};
   });
 }
 
-ModelCard::Reading ModelCard::readModel(const QString& choice, const std::string& weights) {
-  tandem::LoadOptions options;
-  options.weights = weightType(weights);
+ModelCard::Reading ModelCard::readModel(const QString& choice, const tandem::LoadOptions& options) {
   auto info = tandem::inspect_model(choice.toStdString(), options);
   if (!info) return {choice, QString::fromStdString(info.error().message), {}, true};
   const bool own = tandem::has_tokenizer(info->path);
@@ -209,7 +223,7 @@ ModelCard::Reading ModelCard::readModel(const QString& choice, const std::string
 }
 
 const ModelCard::Reading* ModelCard::shown() const {
-  return m_readings ? &m_readings->front() : nullptr;
+  return m_readings.models ? &m_readings.models->front() : nullptr;
 }
 
 bool ModelCard::busy() const {
@@ -246,9 +260,9 @@ void ModelCard::refresh() {
 }
 
 void ModelCard::refreshTable() {
-  if (!m_readings) return;
+  if (!m_readings.models) return;
   std::vector<ModelColumn> columns;
-  for (const Reading& reading : *m_readings)
+  for (const Reading& reading : *m_readings.models)
     if (reading.info) columns.push_back({QString::fromStdString(reading.info->name), &*reading.info});
   if (!shown()->info) columns.clear();
   m_onlyDifferences->setEnabled(columns.size() == 2);
@@ -276,14 +290,12 @@ void ModelCard::refreshMemory() {
   m_memory->setVisible(reading->info.has_value());
   if (!reading->info) return m_plan->clear();
   const tandem::MemoryPlan plan = plannedMemory(*reading->info, m_workspace.settings());
-  const std::int64_t available = tandem::available_memory();
-  m_memory->setPlan(plan, available);
-  m_plan->setText(planText(*reading->info, plan, available));
+  m_memory->setPlan(plan, m_readings.available);
+  m_plan->setText(planText(*reading->info, plan));
   m_memory->setAccessibleDescription(m_plan->text());
 }
 
-QString ModelCard::planText(const tandem::ModelInfo& info, const tandem::MemoryPlan& plan,
-                            std::int64_t available) const {
+QString ModelCard::planText(const tandem::ModelInfo& info, const tandem::MemoryPlan& plan) const {
   const tandem::RunSettings& settings = m_workspace.settings();
   QString text = tr("Needs %1 at most: weights %2").arg(bytes(plan.peak()), bytes(plan.weights));
   if (info.single_bytes > 0) text += tr(" (as stored, and packed once a batch is run)");
@@ -292,10 +304,13 @@ QString ModelCard::planText(const tandem::ModelInfo& info, const tandem::MemoryP
               .arg(settings.completions)
               .arg(settings.max_new_tokens)
               .arg(bytes(plan.running()));
-  if (available <= 0) return text;
+  if (m_readings.available <= 0) return text;
+  const QString where =
+      m_workspace.device() != nullptr ? tr(" on %1").arg(m_workspace.deviceName()) : QString();
   return text + QLatin1Char(' ') +
-         (plan.peak() <= available ? tr("%1 are free: it fits.") : tr("%1 are free: it does not fit."))
-             .arg(bytes(available));
+         (plan.peak() <= m_readings.available ? tr("%1 are free%2: it fits.")
+                                              : tr("%1 are free%2: it does not fit."))
+             .arg(bytes(m_readings.available), where);
 }
 
 void ModelCard::refreshTokenizer() {

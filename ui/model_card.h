@@ -36,7 +36,10 @@ class ModelCard : public QWidget {
     std::optional<tandem::ModelInfo> info;
     bool ownTokenizer = true;
   };
-  using Readings = std::shared_ptr<const std::vector<Reading>>;
+  struct Readings {
+    std::shared_ptr<const std::vector<Reading>> models;  // null before the first
+    std::int64_t available = 0;                          // memory of the device; 0: unknown
+  };
 
   void buildLayout();
   QLayout* loadRow();
@@ -52,9 +55,8 @@ class ModelCard : public QWidget {
   void chooseTokenizer();
   void chooseWeights();
   const Reading* shown() const;
-  static Reading readModel(const QString& choice, const std::string& weights);
-  QString planText(const tandem::ModelInfo& info, const tandem::MemoryPlan& plan,
-                   std::int64_t available) const;
+  static Reading readModel(const QString& choice, const tandem::LoadOptions& options);
+  QString planText(const tandem::ModelInfo& info, const tandem::MemoryPlan& plan) const;
 
   Workspace& m_workspace;
   ModelList& m_list;

@@ -1,10 +1,13 @@
 #include "ui/model_loader.h"
 
+#include <exception>
 #include <mutex>
 #include <utility>
 
+#include <QThreadPool>
 #include <QtConcurrentRun>
 
+#include "core/devices/devices.h"
 #include "core/models/memory_plan.h"
 #include "core/models/text_side.h"
 #include "ui/format.h"
@@ -59,6 +62,13 @@ class LoadState {
 
 namespace {
 
+ModelPointer givenBackElsewhere(ModelPointer model) {
+  const tandem::Model* shown = model.get();
+  return {shown, [model = std::move(model)](const tandem::Model* /*shown*/) mutable {
+            QThreadPool::globalInstance()->start([last = std::move(model)]() mutable { last.reset(); });
+          }};
+}
+
 /// One load, on its worker thread.
 class Load {
  public:
@@ -66,17 +76,42 @@ class Load {
       : m_request(std::move(request)), m_state(state), m_stop(std::move(stop)) {}
 
   LoadedModels run() {
-    for (std::size_t side = 0; side < m_request.sides.size(); ++side) open(m_request.sides[side], side);
-    open(m_request.anySide, {});
+    const auto device = tandem::find_device(m_request.device);
+    if (device) {
+      openAll(*device);
+    } else {
+      fail(device.error());
+    }
+    const bool unfit =
+        !device || (*device != nullptr && m_error && m_error->code == tandem::ErrorCode::OutOfRange);
+    if (unfit && m_request.elseCpu) {
+      const QString why = QString::fromStdString(m_error->message);
+      m_error.reset();
+      m_loaded = {};
+      openAll(nullptr);
+      m_loaded.notThere = why;
+    }
+    if (m_error) m_loaded.error = QString::fromStdString(m_error->message);
     m_loaded.weights = m_request.weights;
     return std::move(m_loaded);
   }
 
  private:
+  void openAll(tandem::Device* device) {
+    m_loaded.device = device;
+    try {
+      for (std::size_t side = 0; side < m_request.sides.size(); ++side) open(m_request.sides[side], side);
+      open(m_request.anySide, {});
+    } catch (const std::exception& e) {  // a device that does not answer, or out of memory
+      fail({tandem::ErrorCode::OutOfRange, e.what()});
+    }
+  }
+
   void open(const ModelChoice& choice, std::optional<std::size_t> side) {
     if (choice.name.isEmpty() || m_stop.stop_requested()) return;
     tandem::LoadOptions options;
     options.weights = weightType(m_request.weights);
+    options.device = m_loaded.device;
     const auto info = tandem::inspect_model(choice.name.toStdString(), options);
     if (!info) return fail(info.error());
     const std::size_t at = side.value_or(sideOf(*info));
@@ -86,7 +121,7 @@ class Load {
     options.progress = [this](std::int64_t done, std::int64_t total) {
       m_state.setPercent(static_cast<int>(total > 0 ? 100 * done / total : 100));
     };
-    m_state.setWhat(planText(*info));
+    m_state.setWhat(planText(*info, m_loaded.device));
     auto model = tandem::open_model(choice.name.toStdString(), options);
     if (!model) {
       const bool lacksTokenizer = model.error().code == tandem::ErrorCode::NotFound &&
@@ -94,36 +129,37 @@ class Load {
                                   !tandem::has_tokenizer(info->path);
       return lacksTokenizer ? ask(*info, at) : fail(model.error());
     }
-    m_request.lenders[at] = m_loaded.models[at] = *std::move(model);
+    m_request.lenders[at] = m_loaded.models[at] = givenBackElsewhere(*std::move(model));
     m_loaded.tokenizers[at] = choice.tokenizer;
   }
 
   void fail(const tandem::Error& error) {
-    if (m_loaded.error.isEmpty() && error.code != tandem::ErrorCode::Cancelled)
-      m_loaded.error = QString::fromStdString(error.message);
+    if (!m_error && error.code != tandem::ErrorCode::Cancelled) m_error = error;
   }
 
   void ask(const tandem::ModelInfo& info, std::size_t side) {
-    if (!m_loaded.error.isEmpty()) return;
+    if (m_error) return;
     m_loaded.tokenizerFor = static_cast<Side>(side);
     m_loaded.withoutTokenizer = QString::fromStdString(info.path);
-    m_loaded.error = ModelLoader::tr(
-                         "%1 comes without a tokenizer, and no loaded model has its vocabulary of %2: "
-                         "load its teacher first, or choose a tokenizer.json")
-                         .arg(QString::fromStdString(info.name), formatCount(info.vocab));
+    fail({tandem::ErrorCode::NotFound,
+          ModelLoader::tr("%1 comes without a tokenizer, and no loaded model has its vocabulary of %2: "
+                          "load its teacher first, or choose a tokenizer.json")
+              .arg(QString::fromStdString(info.name), formatCount(info.vocab))
+              .toStdString()});
   }
 
   /// What the model will take, said before its weights are read.
-  static QString planText(const tandem::ModelInfo& info) {
+  static QString planText(const tandem::ModelInfo& info, const tandem::Device* device) {
     return ModelLoader::tr("Loading %1: %2 of %3 free")
         .arg(QString::fromStdString(info.name), bytes(tandem::plan_memory(info, {}).peak()),
-             bytes(tandem::available_memory()));
+             bytes(tandem::available_memory(device)));
   }
 
   LoadRequest m_request;
   LoadState& m_state;
   std::stop_token m_stop;
   LoadedModels m_loaded;
+  std::optional<tandem::Error> m_error;  // the first
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 
 #include <QObject>
 #include <QString>
@@ -37,12 +38,16 @@ struct LoadRequest {
   ModelChoice anySide;                  // a model for the side it belongs to
   std::array<ModelPointer, 2> lenders;  // loaded already; lend their tokenizers to models that have none
   std::string weights = "f32";          // as RunSettings::weights
+  std::string device = "cpu";           // as find_device() takes it
+  bool elseCpu = false;  // all of them onto the CPU, when the device is not there or cannot hold them
 };
 
 struct LoadedModels {
   std::array<ModelPointer, 2> models;  // null = keep
   std::array<QString, 2> tokenizers;   // what ModelChoice said
   std::string weights;                 // what LoadRequest said
+  tandem::Device* device = nullptr;    // where they are
+  QString notThere;                    // why they are on the CPU instead of where they were wanted
   QString error;                       // the first
   QString withoutTokenizer;            // the error is that this model has none, and none was to be had
   Side tokenizerFor = Side::Student;   // its side
@@ -57,6 +62,8 @@ class ModelLoader : public QObject {
   explicit ModelLoader(QObject* parent = nullptr);
   ~ModelLoader() override;
   /// `newest`: no other load was asked for meanwhile. When it was stopped, there are no models and no error.
+  /// The models may be let go of on any thread: their memory is given back on a worker, for a device makes
+  /// whoever does that wait for its work.
   using Done = std::function<void(bool newest, LoadedModels loaded)>;
   /// Gives up the load that is under way. `quiet`: without progress.
   void load(LoadRequest request, bool quiet, Done done);

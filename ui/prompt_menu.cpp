@@ -148,11 +148,9 @@ void PromptMenu::showPrompts() {
 }
 
 PromptButton::PromptButton(Workspace& workspace, QWidget* parent)
-    : QToolButton(parent), m_workspace(workspace) {
+    : MenuButton(new PromptMenu(workspace), parent), m_workspace(workspace) {
   setObjectName(QStringLiteral("promptButton"));
   setToolTip(tr("How a problem is put to the models"));
-  setPopupMode(QToolButton::InstantPopup);
-  setMenu(new PromptMenu(workspace, this));
   connect(&m_workspace, &Workspace::settingsChanged, this, &PromptButton::refresh);
   refresh();
 }
@@ -160,7 +158,7 @@ PromptButton::PromptButton(Workspace& workspace, QWidget* parent)
 void PromptButton::refresh() {
   const std::string& chosen = m_workspace.settings().prompt;
   for (const PromptName& prompt : kPrompts)
-    if (chosen == prompt.name) setText(tr("Prompt: %1").arg(PromptMenu::tr(prompt.brief)));
+    if (chosen == prompt.name) setChoice(tr("Prompt: %1").arg(PromptMenu::tr(prompt.brief)));
 }
 
 }  // namespace tandem::ui

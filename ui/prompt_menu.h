@@ -3,8 +3,8 @@
 
 #include <QActionGroup>
 #include <QMenu>
-#include <QToolButton>
 
+#include "ui/widgets/menu_button.h"
 #include "ui/workspace.h"
 
 namespace tandem::ui {
@@ -26,7 +26,7 @@ class PromptMenu : public QMenu {
 };
 
 /// A button that says which prompt is chosen and opens the menu.
-class PromptButton : public QToolButton {
+class PromptButton : public MenuButton {
   Q_OBJECT
  public:
   explicit PromptButton(Workspace& workspace, QWidget* parent = nullptr);

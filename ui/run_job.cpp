@@ -37,6 +37,7 @@ void RunJob::run(const std::stop_token& stop) {
   } catch (const std::exception& e) {  // out of memory: nothing nearer can handle it
     error = tandem::Error{tandem::ErrorCode::OutOfRange, std::string("The run ended early: ") + e.what()};
   }
+  m_requests.clear();  // here and not with the job: a verifier's memory on a device takes its time
   const std::scoped_lock lock(m_mutex);
   m_progress.error = std::move(error);
   m_progress.finished = true;
@@ -44,7 +45,9 @@ void RunJob::run(const std::stop_token& stop) {
 
 tandem::Status RunJob::evaluateAll(const std::stop_token& stop) {
   if (!m_verifier.empty()) {
-    TANDEM_TRY(const auto verifier, tandem::open_model(m_verifier));
+    tandem::LoadOptions options;
+    options.device = m_requests.front().models.front()->device();
+    TANDEM_TRY(const auto verifier, tandem::open_model(m_verifier, options));
     for (tandem::EvaluateRequest& request : m_requests) request.verifier = verifier;
   }
   TANDEM_TRY(const std::shared_ptr<tandem::Session> session, m_source());

@@ -7,6 +7,8 @@
 #include <QDir>
 #include <QStandardPaths>
 
+#include "core/devices/devices.h"
+
 namespace tandem::ui {
 namespace {
 
@@ -70,7 +72,7 @@ tandem::Result<OpenedSession> readRows(std::shared_ptr<tandem::Session> session)
   return opened;
 }
 
-/// Whether `requests` may go to the session: same models, same settings, something left to do.
+/// Whether `requests` may go to the session: same models, settings and device, something left to do.
 tandem::Result<bool> fits(const OpenedSession& stored, const std::vector<tandem::EvaluateRequest>& requests) {
   if (stored.models.empty() && stored.runs.empty()) return true;  // it holds a training alone
   for (const tandem::EvaluateRequest& request : requests) {
@@ -78,9 +80,12 @@ tandem::Result<bool> fits(const OpenedSession& stored, const std::vector<tandem:
                             std::all_of(request.models.begin(), request.models.end(), [&](const auto& model) {
                               return hasModel(stored.models, model->info());
                             });
+    const std::string device =
+        tandem::device_name(request.models.front()->device(), request.settings.threads);
     const bool sameSettings =
-        std::all_of(stored.runs.begin(), stored.runs.end(),
-                    [&](const tandem::SessionRun& run) { return run.settings == request.settings; });
+        std::all_of(stored.runs.begin(), stored.runs.end(), [&](const tandem::SessionRun& run) {
+          return run.settings == request.settings && run.device == device;
+        });
     if (!sameModels || !sameSettings) return false;
   }
   for (const tandem::EvaluateRequest& request : requests) {

@@ -26,8 +26,8 @@ struct OpenedSession {
 /// Session::open().
 tandem::Result<OpenedSession> readSession(const QString& path);
 
-/// The session that `requests` go to: `current` when it was recorded with the same models and settings and
-/// lacks some of what is asked, else a new file in the application's data folder.
+/// The session that `requests` go to: `current` when it was recorded with the same models, settings and
+/// device and lacks some of what is asked, else a new file in the application's data folder.
 tandem::Result<std::shared_ptr<tandem::Session>> sessionFor(
     const std::shared_ptr<tandem::Session>& current, const std::vector<tandem::EvaluateRequest>& requests);
 

@@ -33,11 +33,14 @@ const std::string kTypedSet = "typed";
 Workspace::Workspace(QObject* parent) : QObject(parent), d(std::make_unique<Private>(this)) {
   d->settings.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   connect(&d->loader, &ModelLoader::progress, this, &Workspace::loadProgress);
+  background(
+      this, [] { return &tandem::devices(); },
+      [this](const tandem::DeviceList* list) { d->foundDevices(*list); });
   d->frameClock.setInterval(kFrameMs);
   d->frameClock.setTimerType(Qt::PreciseTimer);
   connect(&d->frameClock, &QTimer::timeout, this, [this] { d->frame(); });
   for (auto signal : {&Workspace::stateChanged, &Workspace::modelsChanged, &Workspace::sessionChanged,
-                      &Workspace::settingsChanged}) {
+                      &Workspace::settingsChanged, &Workspace::deviceChanged}) {
     connect(this, signal, this, [this] { d->updateProvenance(); });
   }
 }
@@ -88,6 +91,10 @@ bool Workspace::isReplay() const {
   return d->replay;
 }
 
+QString Workspace::recordedDevice() const {
+  return d->replay ? d->recordedDevice : QString();
+}
+
 const tandem::RunSettings& Workspace::settings() const {
   return d->settings;
 }
@@ -96,7 +103,7 @@ void Workspace::setSettings(const tandem::RunSettings& settings) {
   if (settings == d->settings) return;
   d->settings = settings;
   emit settingsChanged();
-  if (!d->packedAsSet()) d->repackModels();
+  if (!d->allInPlace()) d->loadModels(d->underWay.value_or(LoadRequest{}));
 }
 
 std::int64_t Workspace::runId(Side side) const {
@@ -265,6 +272,7 @@ void Workspace::Private::adopt(OpenedSession opened, bool resume) {
     runIds[side] = run.id;
     sides[side] = *model;
     settings = run.settings;
+    recordedDevice = QString::fromStdString(run.device);
   }
   for (std::size_t side = 0; side < sides.size(); ++side) {
     recordedNames[side] = QString::fromStdString(sides[side].name);
@@ -317,10 +325,9 @@ void Workspace::Private::start(const std::vector<std::int64_t>& positions, Sessi
   if (job) return;
   if (!occupied.isEmpty()) return void(emit q->failed(occupied));
   if (!models[0] || !models[1]) return void(emit q->failed(tr("Open two models before a run")));
-  if (!packedAsSet()) {
-    repackModels();
-    return void(emit q->failed(tr("The models are loaded anew with %1 weights: run when they are there")
-                                   .arg(QString::fromStdString(settings.weights))));
+  if (!allInPlace()) {
+    if (!underWay) loadModels({});
+    return void(emit q->failed(tr("The models are being loaded anew: run when they are there")));
   }
   auto asked = requests(positions);
   if (asked.empty()) return void(emit q->failed(tr("Choose a problem before a run")));
@@ -378,7 +385,7 @@ void Workspace::Private::updateProvenance() const {
     if (const QString name = q->modelName(side); !name.isEmpty())
       parts << sideName(side) + QLatin1Char(' ') + name;
   }
-  parts << tr("seed %1").arg(settings.seed) << QString::fromStdString(tandem::device_name(settings.threads))
+  parts << tr("seed %1").arg(settings.seed) << (replay ? recordedDevice : q->deviceName())
         << (replay ? tr("REPLAY") : tr("LIVE")) << QString::fromStdString(tandem::utc_now());
   Plot::setProvenance(parts.join(QStringLiteral(" · ")));
 }

@@ -10,6 +10,7 @@
 #include <QString>
 #include <QStringList>
 
+#include "core/devices/devices.h"
 #include "core/jobs/evaluate.h"
 #include "core/models/model.h"
 #include "core/problems/problems.h"
@@ -42,9 +43,25 @@ class Workspace : public QObject {
   /// The session's name for a window title: its file's stem, or an empty string.
   QString sessionName() const;
   bool isReplay() const;
+  QString recordedDevice() const;  // of the opened session's run; empty when nothing is replayed
   const tandem::RunSettings& settings() const;
   /// Another type of weights loads the models anew.
   void setSettings(const tandem::RunSettings& settings);
+
+  /// Where models are, and where the next go; null: the CPU.
+  tandem::Device* device() const;
+  /// "NVIDIA H100 (cuda:0)", "AMD EPYC 7763, 2 threads".
+  QString deviceName() const;
+  /// Those of this machine; null until they were looked for, which may take as long as a driver's start.
+  const tandem::DeviceList* devices() const;
+  /// Why models are on the CPU though a GPU was wanted: one sentence, or empty.
+  QString deviceNote() const;
+  /// Where the first models go, as find_device() takes it; "auto" unless it is called before they are asked
+  /// for. They go to the CPU when that device is not there or cannot hold them, and deviceNote() says so.
+  void beginOn(const QString& id);
+  /// Loads the models anew onto another device, both or none.
+  void chooseDevice(const QString& id);
+
   /// Run id of a side in the session, or -1.
   std::int64_t runId(Side side) const;
   /// Row id in the session of a problem (position in problems()), or -1 when the session has nothing of it.
@@ -81,7 +98,9 @@ class Workspace : public QObject {
   void problemsChanged();
   void sessionChanged();  // another session, or rows worth re-reading (a problem finished)
   void settingsChanged();
-  void runStarted();  // clears the live views
+  void deviceChanged();                  // another one, its note, or the list of devices
+  void deviceChosen(const QString& id);  // chooseDevice() has come to its end: worth remembering
+  void runStarted();                     // clears the live views
   void problemStarted(int side, int problemIndex);
   void live(const tandem::ui::LiveBatch& batch);  // at most once a frame and problem
   void runProgress(int done, int planned);        // problems, counted once for each model

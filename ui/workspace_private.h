@@ -31,11 +31,14 @@ struct Workspace::Private {
   ModelChoice choice(const QString& name, const QString& tokenizer = {}) const;
   void loadModels(LoadRequest request);
   void takeLoaded(LoadedModels loaded);
-  bool packedAsSet() const;
-  void repackModels();
+  void accept(const LoadedModels& loaded);
+  bool inPlace(std::size_t side) const;
+  bool allInPlace() const;
+  void foundDevices(const tandem::DeviceList& list);
+  void settleOn(tandem::Device* next, const QString& whyNotAnother, bool asked);
   void open(const QString& path, bool resume);
   void adopt(OpenedSession opened, bool resume);
-  void findModelsOf(const std::vector<tandem::SessionModel>& wanted, bool resume);
+  void findModelsOf(const std::vector<tandem::SessionModel>& recorded, bool resume);
   void resumeRun();
   std::vector<tandem::EvaluateRequest> requests(const std::vector<std::int64_t>& positions) const;
   void frame();
@@ -46,9 +49,15 @@ struct Workspace::Private {
   Workspace* q;
   SelectionModel selection;
   std::array<ModelPointer, 2> models;
-  std::array<std::string, 2> packed;     // types of their weights, as RunSettings::weights
+  std::array<std::string, 2> packed;            // types of their weights, as RunSettings::weights
+  const tandem::DeviceList* devices = nullptr;  // once they are known
+  tandem::Device* device = nullptr;             // of the models
+  std::string target = "auto";                  // where the next load goes, as find_device() takes it
+  std::string choosing;                         // while a load goes where the user chose: its id
+  QString deviceNote;
   std::array<QString, 2> recordedNames;  // of the opened session's models
   std::array<std::string, 2> recordedHashes;
+  QString recordedDevice;
   std::array<std::int64_t, 2> runIds{-1, -1};
   std::map<ProblemKey, std::int64_t> problemIds;
   tandem::ProblemSet problems;
@@ -60,6 +69,7 @@ struct Workspace::Private {
   int loading = 0;
   RecentModels recent;
   ModelLoader loader;
+  std::optional<LoadRequest> underWay;  // what was asked for, until it is loaded
   quint64 problemsGeneration = 0, sessionGeneration = 0;
   std::unique_ptr<RunJob> job;
   int planned = 0, done = 0;  // problems, counted once for each model

@@ -27,7 +27,7 @@ void addDeviceOption(CLI::App& command, Device*& chosen) {
             if (!device) throw CLI::ValidationError("--device", device.error().message);
             chosen = *device;
           },
-          "What to run on: cpu, cuda or cuda:N; see `devices`")
+          "What to run on: cpu, cuda, cuda:N, or auto for a GPU if there is one; see `devices`")
       ->type_name("DEVICE");
 }
 

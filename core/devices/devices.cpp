@@ -71,6 +71,7 @@ const DeviceList& devices() {
 }
 
 Result<Device*> find_device(const std::string& id, const DeviceList& among) {
+  if (id == "auto") return among.present.size() > 1 ? among.present[1].device : nullptr;
   const std::string wanted = id == "cuda" ? "cuda:0" : id;
   std::vector<std::string> ids;
   for (const DeviceEntry& entry : among.present) {

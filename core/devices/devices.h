@@ -30,7 +30,8 @@ DeviceList find_devices(const std::string& module_path);
 /// libtandem-cuda.so beside the program or in ../lib/tandem. Thread-safe.
 const DeviceList& devices();
 
-/// @param id "cpu", "cuda" for the first GPU, or "cuda:N".
+/// @param id "cpu", "cuda" for the first GPU, "cuda:N", or "auto" for the first GPU if there is one, else the
+/// CPU.
 /// @return null for the CPU. Errors: NotFound, saying why or which there are.
 Result<Device*> find_device(const std::string& id, const DeviceList& among = devices());
 

@@ -209,6 +209,10 @@ class Evaluation {
     return {};
   }
 
+  std::string device(const Model& model) const {
+    return device_name(model.device(), settings_.threads) + storage_text(request_.storage);
+  }
+
   /// Finds the model's run in the session, or adds one.
   Status add_side(const Model& model) {
     Side side;
@@ -219,9 +223,7 @@ class Evaluation {
     const auto run = std::find_if(runs.begin(), runs.end(),
                                   [model_id](const SessionRun& r) { return r.model_id == model_id; });
     if (run == runs.end()) {
-      TANDEM_TRY(side.run_id, session_.add_run(model_id, settings_,
-                                               device_name(model.device(), settings_.threads) +
-                                                   storage_text(request_.storage)));
+      TANDEM_TRY(side.run_id, session_.add_run(model_id, settings_, device(model)));
     } else if (run->settings != settings_) {
       return Error{ErrorCode::Mismatch,
                    fmt::format("{} holds a run of {} with other settings: {}", session_.path(),
@@ -308,9 +310,11 @@ class Evaluation {
       return Error{error.code, fmt::format("{}, problem '{}': {}", side.model->info().name,
                                            problem.problem.id, error.message)};
     };
-    if (!std::exchange(side.warm, true))
+    if (!std::exchange(side.warm, true)) {
+      TANDEM_RETURN_IF_ERROR(session_.add_device(side.run_id, device(*side.model)));
       if (const Status warmed = warm_up(*side.model, request, context, stop); !warmed)
         return explained(warmed.error());
+    }
     auto result = generate(*side.model, request, context, &recorder, stop_here.get_token());
     if (!result) return explained(result.error());
     if (!result->cancelled) TANDEM_RETURN_IF_ERROR(score(side, problem, context));

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/base/provenance.h"
+#include "core/devices/devices.h"
 #include "core/training/log.h"
 
 namespace tandem {
@@ -73,7 +74,7 @@ TrainingRecorder::TrainingRecorder(Session& session, const training::Recipe& rec
 
 Status TrainingRecorder::join(const training::TrainingStart& start) {
   SessionTraining row = row_of(recipe_, options_.folder);
-  row.device = device_name(options_.threads);
+  row.device = device_name(options_.device, options_.threads);
   row.started_utc = utc_now();
   if (!start.resumed) {
     TANDEM_TRY(id_, session_.add_training(row));

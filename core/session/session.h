@@ -176,6 +176,8 @@ class Session {
   /// Returns the existing row for the same set and index. Errors: Mismatch when that one reads otherwise.
   Result<std::int64_t> add_problem(const ProblemSet& set, const Problem& problem);
   Result<std::int64_t> add_run(std::int64_t model_id, const RunSettings& settings, const std::string& device);
+  /// A run goes on elsewhere: it then names both devices.
+  Status add_device(std::int64_t run_id, const std::string& device);
   Status finish_run(std::int64_t run_id);
   Status add_completion(const SessionCompletion& completion);  // replaces the same (run, problem, index)
   Status add_timing(const ProblemTiming& timing);              // replaces the same (run, problem)

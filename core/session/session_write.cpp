@@ -80,6 +80,13 @@ Result<std::int64_t> Session::add_run(std::int64_t model_id, const RunSettings& 
   });
 }
 
+Status Session::add_device(std::int64_t run_id, const std::string& device) {
+  return state_->write([&](sqlite::Database& database) {
+    return database.run("UPDATE run SET device = device || '; ' || ? WHERE id = ? AND instr(device, ?) = 0",
+                        device, run_id, device);
+  });
+}
+
 Status Session::finish_run(std::int64_t run_id) {
   return state_->write([&](sqlite::Database& database) {
     return database.run("UPDATE run SET finished = 1 WHERE id = ?", run_id);

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include <sys/mman.h>
 
@@ -18,7 +19,8 @@ namespace tandem::test {
 class HostDevice final : public Device {
  public:
   /// Locking costs some microseconds a block and op: for tests of few steps.
-  explicit HostDevice(bool locked) : locked_(locked) {}
+  explicit HostDevice(bool locked, DeviceInfo info = {"host", "a device for tests", 0, 1 << 20})
+      : locked_(locked), info_(std::move(info)) {}
 
   const DeviceInfo& info() const override { return info_; }
   std::int64_t free_bytes() const override { return 0; }
@@ -74,7 +76,7 @@ class HostDevice final : public Device {
   }
 
   bool locked_;
-  DeviceInfo info_ = {"host", "a device for tests", 0, 1 << 20};
+  DeviceInfo info_;
   std::mutex mutex_;
   std::map<void*, std::size_t> sizes_;
   int users_ = 0;  // ops running at this moment

@@ -31,11 +31,12 @@ bool hasTeacher(const QString& path) {
 
 }  // namespace
 
-DistilControls::DistilControls(QWidget* parent)
+DistilControls::DistilControls(Workspace& workspace, QWidget* parent)
     : QWidget(parent),
       m_recipe(new QComboBox(this)),
       m_teacher(new QComboBox(this)),
       m_threads(new QSpinBox(this)),
+      m_device(new DeviceButton(workspace, DeviceButton::Form::Brief, this)),
       m_start(new QPushButton(tr("Start"), this)),
       m_pause(new QPushButton(tr("Pause"), this)),
       m_resume(new QPushButton(tr("Resume"), this)),
@@ -71,6 +72,8 @@ DistilControls::DistilControls(QWidget* parent)
   add(tr("Recipe"), m_recipe);
   add(tr("Teacher"), m_teacher);
   add(tr("Threads"), m_threads);
+  row->addWidget(new QLabel(tr("on"), this));
+  row->addWidget(m_device);
   for (QPushButton* button : {m_start, m_pause, m_resume}) row->addWidget(button);
   row->addStretch(1);
   row->addWidget(m_import);
@@ -176,6 +179,7 @@ void DistilControls::setState(State state, bool resumable, const QString& why) {
   m_recipe->setEnabled(ready);
   m_teacher->setEnabled(ready && !m_teacher->itemData(0).toString().isEmpty());
   m_threads->setEnabled(ready);
+  m_device->setEnabled(ready);
   m_start->setEnabled(ready);
   m_pause->setEnabled(state == State::Running);
   m_resume->setEnabled(ready && resumable);

@@ -1,9 +1,10 @@
-// What to train and with what: recipe, teacher, threads; start, pause, resume.
+// What to train and with what: recipe, teacher, threads, device; start, pause, resume.
 #pragma once
 
 #include <QWidget>
 
 #include "core/training/recipe.h"
+#include "ui/device_menu.h"
 
 class QComboBox;
 class QPushButton;
@@ -14,7 +15,7 @@ namespace tandem::ui {
 class DistilControls : public QWidget {
   Q_OBJECT
  public:
-  explicit DistilControls(QWidget* parent = nullptr);
+  explicit DistilControls(Workspace& workspace, QWidget* parent = nullptr);
 
   /// The chosen recipe with the chosen teacher in it. Errors: those of read_recipe().
   tandem::Result<tandem::training::Recipe> recipe() const;
@@ -43,6 +44,7 @@ class DistilControls : public QWidget {
 
   QComboBox *m_recipe, *m_teacher;
   QSpinBox* m_threads;
+  DeviceButton* m_device;
   QPushButton *m_start, *m_pause, *m_resume, *m_import;
   int m_chosen = 0;  // item of m_recipe
 };

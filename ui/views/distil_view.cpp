@@ -90,7 +90,8 @@ void DistilView::launch(Recipe recipe, const QString& folder, bool resume) {
   m_stopping = false;
   m_job = std::make_unique<DistilJob>(
       std::move(recipe),
-      tandem::training::TrainingOptions{folder.toStdString(), resume, m_controls->threads()},
+      tandem::training::TrainingOptions{folder.toStdString(), resume, m_controls->threads(),
+                                        m_workspace.device()},
       sessionSource());
   m_workspace.setOccupied(
       tr("A student is being trained: a run beside it would be slowed and measure nothing. "

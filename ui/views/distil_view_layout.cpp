@@ -27,7 +27,7 @@ constexpr int kHeatHeight = 190, kPairHeight = 340;  // to begin with
 }  // namespace
 
 void DistilView::buildLayout() {
-  m_controls = new DistilControls(this);
+  m_controls = new DistilControls(m_workspace, this);
   m_rail = new StageRail(this);
   m_loss = new DistilLossPlot(this);
   m_heat = new DistilHeatPlot(this);

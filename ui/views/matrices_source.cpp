@@ -33,16 +33,22 @@ std::int64_t layerBytes(const LayerInfo& layer, std::int64_t seqlen) {
   return stacks * layer.nheads * seqlen * seqlen * static_cast<std::int64_t>(sizeof(float));
 }
 
-/// One side's matrices; `layers` empty = all.
+/// One side's matrices; `layers` empty = all. Errors: those of capture(); OutOfRange when the model's device
+/// fails or has no room.
 Result<Capture> captureSide(const Model& model, std::span<const std::int32_t> ids,
-                            std::vector<std::int64_t> layers, Context& context, std::stop_token stop) {
+                            std::vector<std::int64_t> layers, int threads, std::stop_token stop) {
   const auto count = static_cast<std::int64_t>(model.info().layers.size());
   std::erase_if(layers, [count](std::int64_t layer) { return layer >= count; });
   CaptureOptions options;
   options.layers = std::move(layers);
-  TANDEM_TRY(Capture captured, capture(model, ids, options, context, stop));
-  captured.logits = Tensor();  // the view shows none, and a large vocabulary makes them large
-  return captured;
+  try {
+    Context context(threads, model.device());
+    TANDEM_TRY(Capture captured, capture(model, ids, options, context, stop));
+    captured.logits = Tensor();  // the view shows none, and a large vocabulary makes them large
+    return captured;
+  } catch (const DeviceError& error) {
+    return Error{ErrorCode::OutOfRange, model.info().name + ": " + error.what()};
+  }
 }
 
 MatrixSide sideOf(const Model& model, Capture capture) {
@@ -123,11 +129,10 @@ CaptureOutcome captureMatrices(const CaptureRequest& request, std::stop_token st
       captureBytes(teacherModel.info(), studentModel.info(), static_cast<std::int64_t>(ids->size()));
   std::vector<std::int64_t> layers;
   if (bytes > kCaptureBudgetBytes) layers.push_back(request.layer);
-  Context context(request.threads, teacherModel.device());
-  auto teacher = captureSide(teacherModel, *ids, layers, context, stop);
+  auto teacher = captureSide(teacherModel, *ids, layers, request.threads, stop);
   if (stop.stop_requested()) return {};
   if (!teacher) return {nullptr, sentence(teacher.error())};
-  auto student = captureSide(studentModel, *ids, layers, context, stop);
+  auto student = captureSide(studentModel, *ids, layers, request.threads, stop);
   if (stop.stop_requested()) return {};
   if (!student) return {nullptr, sentence(student.error())};
   auto set = std::make_shared<MatrixSet>();

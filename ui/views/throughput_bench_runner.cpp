@@ -1,5 +1,7 @@
 #include "ui/views/throughput_bench_runner.h"
 
+#include <exception>
+
 #include <QMetaObject>
 
 namespace tandem::ui {
@@ -16,7 +18,15 @@ void BenchRunner::start(std::vector<std::shared_ptr<const tandem::Model>> models
           [this, done, total, text = QString::fromStdString(what)] { emit progress(done, total, text); },
           Qt::QueuedConnection);
     };
-    auto result = tandem::bench(models, options, tell, stopToken);
+    const auto measure = [&]() -> tandem::Result<tandem::BenchReport> {
+      try {
+        return tandem::bench(models, options, tell, stopToken);
+      } catch (const std::exception& e) {  // a device that failed, or out of memory
+        return tandem::Error{tandem::ErrorCode::OutOfRange,
+                             std::string("The measurement ended early: ") + e.what()};
+      }
+    };
+    auto result = measure();
     QMetaObject::invokeMethod(
         this,
         [this, result = std::move(result)] {

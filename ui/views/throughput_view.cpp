@@ -158,6 +158,7 @@ void ThroughputView::connectWorkspace() {
   connect(&m_workspace, &Workspace::modelsChanged, this, &ThroughputView::showModels);
   connect(&m_workspace, &Workspace::stateChanged, this, &ThroughputView::updateState);
   connect(&m_workspace, &Workspace::settingsChanged, this, &ThroughputView::updateState);
+  connect(&m_workspace, &Workspace::deviceChanged, this, &ThroughputView::updateState);
   connect(&m_workspace, &Workspace::sessionChanged, this, [this] {
     const auto session = m_workspace.session();
     if (session == m_session.lock()) return;
@@ -374,7 +375,10 @@ void ThroughputView::updateState() {
   if (m_report && std::any_of(m_report->bars.begin(), m_report->bars.end(),
                               [](const tandem::BenchBar& bar) { return !bar.skipped.empty(); }))
     notes << tr("✖: did not fit the memory.");
-  notes << tr("CPU engine: these numbers describe this kind of processor, in f32.");
+  const QString device = m_workspace.deviceName();
+  if (!m_report || m_report->device != device.toStdString())
+    notes << tr("Runs here are on %1, with %2 weights.")
+                 .arg(device, QString::fromStdString(m_workspace.settings().weights));
   m_note->setText(notes.join(QStringLiteral("  ")));
   if (ready && !measuring && std::exchange(m_demonstrate, false)) measure(kDemonstrationRepeats);
 }
@@ -394,11 +398,12 @@ void ThroughputView::takeReport(std::shared_ptr<const tandem::BenchReport> repor
   m_report = std::move(report);
   m_recorded = false;
   if (const auto session = m_workspace.session(); session && !session->read_only())
-    QtConcurrent::run([session, json = tandem::to_json(*m_report)] { return session->add_benchmark(json); })
-        .then(this, [this](const tandem::Status& stored) {
-          if (!stored) m_problem = QString::fromStdString(stored.error().message);
-          updateState();
-        });
+    QtConcurrent::run([session, json = tandem::to_json(*m_report)] {
+      return session->add_benchmark(json);
+    }).then(this, [this](const tandem::Status& stored) {
+      if (!stored) m_problem = QString::fromStdString(stored.error().message);
+      updateState();
+    });
   showReport();
 }
 

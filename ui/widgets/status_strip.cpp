@@ -1,24 +1,12 @@
 #include "ui/widgets/status_strip.h"
 
 #include <QHBoxLayout>
-#include <QtConcurrentRun>
 
-#include "core/base/provenance.h"
-#include "core/devices/devices.h"
 #include "ui/format.h"
 #include "ui/theme.h"
 
 namespace tandem::ui {
 namespace {
-
-/// The devices of this machine, and why there is no GPU among them.
-QString deviceLines(const tandem::DeviceList& list) {
-  QStringList lines;
-  for (const tandem::DeviceEntry& entry : list.present)
-    lines << QString::fromStdString(entry.id + ": " + entry.name);
-  if (!list.no_cuda.empty()) lines << StatusStrip::tr("No GPU: %1").arg(QString::fromStdString(list.no_cuda));
-  return lines.join(QLatin1Char('\n'));
-}
 
 constexpr int kClockMs = 250;
 
@@ -31,9 +19,9 @@ StatusStrip::StatusStrip(Workspace& workspace, QWidget* parent)
       m_session(new QLabel(this)),
       m_speeds{new QLabel(this), new QLabel(this)},
       m_memory(new QLabel(this)),
-      m_device(new QLabel(this)),
       m_seed(new QLabel(this)),
-      m_loading(new QLabel(this)),
+      m_sentence(new ElidedLabel(this)),
+      m_device(new DeviceButton(workspace, DeviceButton::Form::Full, this)),
       m_progress(new QProgressBar(this)) {
   m_badge->setObjectName(QStringLiteral("badge"));
   m_badge->setFont(Theme::body(9, QFont::DemiBold));
@@ -43,13 +31,17 @@ StatusStrip::StatusStrip(Workspace& workspace, QWidget* parent)
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(8, 0, 8, 0);
   layout->setSpacing(16);
-  for (QLabel* label : {m_badge, m_session, m_loading}) layout->addWidget(label);
+  m_sentence->setObjectName(QStringLiteral("sentence"));
+  for (QLabel* label : {m_badge, m_session}) layout->addWidget(label);
   layout->addWidget(m_progress);
-  layout->addStretch();
-  for (QLabel* label : {m_speeds[0], m_speeds[1], m_memory, m_seed, m_device}) {
+  layout->addWidget(m_sentence, 1);
+  for (QLabel* label : {m_speeds[0], m_speeds[1], m_memory, m_seed}) {
     label->setFont(Theme::monospace(9));
     layout->addWidget(label);
   }
+  m_device->setAutoRaise(true);
+  m_device->setFont(Theme::body(9));
+  layout->addWidget(m_device);
   m_clock.setInterval(kClockMs);
   connect(&m_clock, &QTimer::timeout, this, &StatusStrip::refreshSpeeds);
   for (auto signal : {&Workspace::stateChanged, &Workspace::sessionChanged, &Workspace::modelsChanged,
@@ -76,22 +68,32 @@ StatusStrip::StatusStrip(Workspace& workspace, QWidget* parent)
     refreshSpeeds();
   });
   connect(&m_workspace, &Workspace::loadProgress, this, [this](const QString& what, int percent) {
-    m_loading->setText(what.isEmpty() ? what : tr("%1, %2 %").arg(what).arg(percent));
+    m_loading = what.isEmpty() ? what : tr("%1, %2 %").arg(what).arg(percent);
+    refreshSentence();
   });
+  connect(&m_workspace, &Workspace::deviceChanged, this, &StatusStrip::refreshSentence);
   connect(&Theme::instance(), &Theme::changed, this, &StatusStrip::refresh);
-  // Looking for them may start a driver, which takes its time.
-  QtConcurrent::run([] { return deviceLines(tandem::devices()); }).then(this, [this](const QString& lines) {
-    m_device->setToolTip(lines);
-  });
   refresh();
+}
+
+void StatusStrip::setHint(const QString& hint) {
+  m_hint = hint;
+  refreshSentence();
+}
+
+void StatusStrip::refreshSentence() {
+  m_sentence->setText(!m_hint.isEmpty()      ? m_hint
+                      : !m_loading.isEmpty() ? m_loading
+                                             : m_workspace.deviceNote());
 }
 
 void StatusStrip::refresh() {
   const Colors& c = Theme::instance().colors();
   const bool replay = m_workspace.isReplay();
   m_badge->setText(replay ? tr("◼ REPLAY") : tr("● LIVE"));
-  m_badge->setToolTip(replay ? tr("Recorded earlier; nothing is computed now")
-                             : tr("Computed by the models now"));
+  m_badge->setToolTip(
+      replay ? tr("Recorded earlier on %1; nothing is computed now").arg(m_workspace.recordedDevice())
+             : tr("Computed by the models now"));
   QPalette palette = m_badge->palette();
   palette.setColor(QPalette::WindowText, replay ? c.warning : c.correct);
   m_badge->setPalette(palette);
@@ -107,7 +109,6 @@ void StatusStrip::refresh() {
   m_memory->setToolTip(tr("Memory of the weights"));
   const tandem::RunSettings& settings = m_workspace.settings();
   m_seed->setText(tr("seed %1").arg(settings.seed));
-  m_device->setText(QString::fromStdString(tandem::device_name(settings.threads)));
   refreshSpeeds();
 }
 

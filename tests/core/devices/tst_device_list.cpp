@@ -22,6 +22,7 @@ class TestDeviceList : public QObject {
     QCOMPARE(list.present[2].memory_bytes, std::int64_t{1000});
     QCOMPARE(find_device("cpu", list).value(), static_cast<Device*>(nullptr));
     QCOMPARE(find_device("cuda", list).value(), list.present[1].device);
+    QCOMPARE(find_device("auto", list).value(), list.present[1].device);
     QCOMPARE(find_device("cuda:1", list).value(), list.present[2].device);
     QCOMPARE(device_name(list.present[2].device, 4), std::string("Card (cuda:1)"));
     QVERIFY(device_name(nullptr, 4).ends_with(", 4 threads"));
@@ -40,6 +41,7 @@ class TestDeviceList : public QObject {
     const DeviceList refused = find_devices(REFUSING_MODULE);
     QCOMPARE(refused.present.size(), std::size_t{1});
     QCOMPARE(refused.no_cuda, std::string("no driver for 1"));
+    QCOMPARE(find_device("auto", refused).value(), static_cast<Device*>(nullptr));
     QCOMPARE(find_device("cuda", refused).error().message,
              std::string("there is no device cuda: no driver for 1"));
     QCOMPARE(find_devices("/nowhere/module.so").no_cuda,

@@ -151,6 +151,22 @@ class TestEvaluate : public QObject {
     QCOMPARE(tokens_of(*m_session), tokens_of(*uninterrupted));
   }
 
+  void a_run_names_every_device_it_was_on() {
+    if (devices().size() < 2) QSKIP("there is one device alone");
+    EvaluateRequest request = small_request();
+    Watcher first;
+    first.stop_after_problems = 2;
+    REQUIRE_OK(evaluate(request, *m_session, &first, first.stop.get_token()));
+    const std::string cpu = m_session->runs()->front().device;
+    Device* device = devices()[1].second;
+    for (auto& model : request.models) model = bundled(model->info().name, device);
+    REQUIRE_OK(evaluate(request, *m_session));
+    REQUIRE_OK(evaluate(request, *m_session));  // has nothing left to do
+    const std::string both = cpu + "; " + device->info().name + " (" + device->info().id + ")";
+    const auto runs = m_session->runs();
+    for (const SessionRun& run : *runs) QCOMPARE(run.device, both);
+  }
+
   void stopped_inside_a_problem_it_runs_that_one_again() {
     const EvaluateRequest request = small_request();
     Watcher first;

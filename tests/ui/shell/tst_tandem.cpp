@@ -29,7 +29,8 @@ class TestTandem : public QObject {
     QVERIFY(version.out.startsWith("tandem "));
     const Outcome help = start({"--help"});
     QCOMPARE(help.code, 0);
-    for (const char* option : {"--view", "--theme", "--screenshot", "--size", "--session", "--teacher"}) {
+    for (const char* option :
+         {"--view", "--theme", "--screenshot", "--size", "--session", "--teacher", "--device"}) {
       QVERIFY2(help.out.contains(option), option);
     }
   }
@@ -42,6 +43,7 @@ class TestTandem : public QObject {
     QTest::newRow("theme") << QStringList{"--theme", "pink"} << QByteArray("pink");
     QTest::newRow("size") << QStringList{"--size", "12"} << QByteArray("WIDTHxHEIGHT");
     QTest::newRow("scale") << QStringList{"--scale", "99"} << QByteArray("99");
+    QTest::newRow("device") << QStringList{"--device", "cuda:99"} << QByteArray("no device cuda:99");
     QTest::newRow("path") << QStringList{"/no/such.tandem"} << QByteArray("/no/such.tandem");
     QTest::newRow("two paths") << QStringList{"a.tandem", "b.tandem"} << QByteArray("at a time");
   }
