@@ -116,7 +116,7 @@ void Workspace::Private::accept(const LoadedModels& loaded) {
 /// Why it is not another one stays on show until there is something new to say.
 void Workspace::Private::settleOn(tandem::Device* next, const QString& whyNotAnother, bool asked) {
   if (next != device || asked || !whyNotAnother.isEmpty())
-    deviceNote = whyNotAnother.isEmpty() ? QString() : tr("Computing on the CPU: %1").arg(whyNotAnother);
+    deviceNote = whyNotAnother.isEmpty() ? QString() : tr("On the CPU: %1").arg(whyNotAnother);
   device = next;
   target = idOf(next);
   emit q->deviceChanged();

@@ -12,7 +12,7 @@
 namespace tandem::ui {
 
 CoverageEvaluateDialog::CoverageEvaluateDialog(const QString& set, int problems, int completions,
-                                               QWidget* parent)
+                                               const QString& device, QWidget* parent)
     : QDialog(parent), m_problems(new QSpinBox), m_completions(new QSpinBox), m_verifier(new QComboBox) {
   setObjectName(QStringLiteral("coverageEvaluateDialog"));
   setWindowTitle(tr("Evaluate"));
@@ -31,9 +31,10 @@ CoverageEvaluateDialog::CoverageEvaluateDialog(const QString& set, int problems,
     m_verifier->addItem(QString::fromStdString(name), QString::fromStdString(name));
   }
 
-  auto* explanation = new QLabel(tr(
-      "Both models solve the same problems, taking turns on this device. Results appear here as problems are "
-      "finished and stay in the session."));
+  auto* explanation = new QLabel(
+      tr("Both models solve the same problems, taking turns on %1. Results appear here as problems are "
+         "finished and stay in the session.")
+          .arg(device));
   explanation->setWordWrap(true);
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Ok | QDialogButtonBox::Cancel);
   buttons->button(QDialogButtonBox::Ok)->setText(tr("Evaluate"));

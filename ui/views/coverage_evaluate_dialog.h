@@ -12,7 +12,9 @@ class CoverageEvaluateDialog : public QDialog {
   Q_OBJECT
  public:
   /// @param problems of the set; all are chosen at first.
-  CoverageEvaluateDialog(const QString& set, int problems, int completions, QWidget* parent = nullptr);
+  /// @param device its name, told to the user.
+  CoverageEvaluateDialog(const QString& set, int problems, int completions, const QString& device,
+                         QWidget* parent = nullptr);
 
  signals:
   /// `verifier`: a bundled name, or empty.

@@ -359,9 +359,10 @@ void CoverageView::updateRunState() {
 }
 
 void CoverageView::openEvaluateDialog() {
-  auto* dialog = new CoverageEvaluateDialog(QString::fromStdString(m_workspace.problems().name),
-                                            static_cast<int>(m_workspace.problems().problems.size()),
-                                            m_workspace.settings().completions, this);
+  auto* dialog =
+      new CoverageEvaluateDialog(QString::fromStdString(m_workspace.problems().name),
+                                 static_cast<int>(m_workspace.problems().problems.size()),
+                                 m_workspace.settings().completions, m_workspace.deviceName(), this);
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   connect(dialog, &CoverageEvaluateDialog::chosen, this, &CoverageView::evaluate);
   dialog->open();

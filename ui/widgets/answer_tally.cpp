@@ -19,6 +19,9 @@ AnswerTally::AnswerTally(QWidget* parent)
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(4);
+  QSizePolicy kept = m_caption->sizePolicy();
+  kept.setRetainSizeWhenHidden(true);  // what is below stays where it is when the first answer comes
+  m_caption->setSizePolicy(kept);
   layout->addWidget(m_caption);
   for (std::size_t i = 0; i < kShown; ++i) {
     auto* button = new QToolButton(this);
@@ -65,6 +68,7 @@ void AnswerTally::refresh() {
     }
     button->setChecked(!m_answer.isEmpty() && entry.answer == m_answer);
   }
+  m_caption->setVisible(!m_entries.empty());
   fit();
 }
 

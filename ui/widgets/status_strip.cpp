@@ -32,6 +32,7 @@ StatusStrip::StatusStrip(Workspace& workspace, QWidget* parent)
   layout->setContentsMargins(8, 0, 8, 0);
   layout->setSpacing(16);
   m_sentence->setObjectName(QStringLiteral("sentence"));
+  m_sentence->setFont(Theme::body(9));
   for (QLabel* label : {m_badge, m_session}) layout->addWidget(label);
   layout->addWidget(m_progress);
   layout->addWidget(m_sentence, 1);
@@ -98,6 +99,7 @@ void StatusStrip::refresh() {
   palette.setColor(QPalette::WindowText, replay ? c.warning : c.correct);
   m_badge->setPalette(palette);
   m_session->setText(m_workspace.sessionName());
+  m_session->setVisible(!m_session->text().isEmpty());
   QStringList memory;
   for (Side side : {Side::Teacher, Side::Student}) {
     const auto model = m_workspace.model(side);

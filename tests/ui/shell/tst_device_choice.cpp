@@ -218,7 +218,7 @@ class TestDeviceChoice : public QObject {
     open_seed_pair(workspace, 1);
     QCOMPARE(workspace.device(), nullptr);
     QCOMPARE(workspace.model(Side::Teacher)->device(), nullptr);
-    QVERIFY2(sentence(window).startsWith(QStringLiteral("Computing on the CPU: ") + why),
+    QVERIFY2(sentence(window).startsWith(QStringLiteral("On the CPU: ") + why),
              qPrintable(sentence(window)));
     QCOMPARE(failed.count(), 0);
     moveTo(workspace, "cuda:0");
