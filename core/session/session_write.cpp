@@ -82,8 +82,10 @@ Result<std::int64_t> Session::add_run(std::int64_t model_id, const RunSettings& 
 
 Status Session::add_device(std::int64_t run_id, const std::string& device) {
   return state_->write([&](sqlite::Database& database) {
-    return database.run("UPDATE run SET device = device || '; ' || ? WHERE id = ? AND instr(device, ?) = 0",
-                        device, run_id, device);
+    return database.run(
+        "UPDATE run SET device = device || '; ' || ? "
+        "WHERE id = ? AND instr('; ' || device || '; ', '; ' || ? || '; ') = 0",
+        device, run_id, device);
   });
 }
 

@@ -158,7 +158,7 @@ void ThroughputView::connectWorkspace() {
   connect(&m_workspace, &Workspace::modelsChanged, this, &ThroughputView::showModels);
   connect(&m_workspace, &Workspace::stateChanged, this, &ThroughputView::updateState);
   connect(&m_workspace, &Workspace::settingsChanged, this, &ThroughputView::updateState);
-  connect(&m_workspace, &Workspace::deviceChanged, this, &ThroughputView::updateState);
+  connect(&m_workspace, &Workspace::deviceChanged, this, &ThroughputView::showReport);
   connect(&m_workspace, &Workspace::sessionChanged, this, [this] {
     const auto session = m_workspace.session();
     if (session == m_session.lock()) return;
@@ -318,6 +318,7 @@ void ThroughputView::showReport() {
   m_roofline->setEmptyText(empty);
   m_table->setVisible(m_report != nullptr);
   tandem::BenchOptions options;
+  options.batches = tandem::default_bench_options(m_workspace.device()).batches;
   options.prompt_tokens = m_promptBox->currentData().toInt();
   if (m_report) options = m_report->options;
   const int largest = *std::max_element(options.batches.begin(), options.batches.end());
@@ -385,6 +386,7 @@ void ThroughputView::updateState() {
 
 void ThroughputView::measure(int repeats) {
   tandem::BenchOptions options;
+  options.batches = tandem::default_bench_options(m_workspace.device()).batches;
   options.repeats = repeats;
   options.prompt_tokens = m_promptBox->currentData().toInt();
   options.threads = computeThreads(m_workspace.settings());
