@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -33,6 +34,7 @@ struct Options {
   std::vector<int> batches;
   int threads = 1;
   std::uint64_t seed = 0;
+  StateStorage storage;
   std::string session;
   std::optional<std::string> json;  // a file; empty: standard output
 
@@ -44,6 +46,7 @@ struct Options {
     if (!batches.empty()) result.batches = batches;
     result.threads = threads;
     result.seed = seed;
+    result.storage = storage;
     return result;
   }
 };
@@ -268,6 +271,14 @@ void addBenchCommand(CLI::App& app, Action& action) {
   command->add_option("--seed", options->seed, "Seed of the prompt")->capture_default_str();
   command->add_option("--weights", options->weights, "Type of the packed weights [f32; bf16 on a device]")
       ->check(CLI::IsMember({"f32", "bf16"}));
+  const std::map<std::string, DType> types = {{"f32", DType::F32}, {"bf16", DType::BF16}};
+  const auto type = [&](const char* name, DType& value, const char* help) {
+    command->add_option(name, value, help)
+        ->transform(CLI::CheckedTransformer(types))
+        ->type_name("TEXT:{f32,bf16}");
+  };
+  type("--caches", options->storage.caches, "Type of keys and values, on a device [f32]");
+  type("--states", options->storage.states, "Type of recurrent states, on a device [f32]");
   command->add_option("--session", options->session, "Keep the result in this session file");
   command
       ->add_option_function<std::vector<std::string>>(

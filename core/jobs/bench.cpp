@@ -69,17 +69,31 @@ DType weight_type(const Model& model) {
   return model.weights().head.dtype();
 }
 
+/// Steps between writes of a state where they are replayed: about the fewest bytes for heads of 64 x 64,
+/// whose inputs take a thirtieth of the state.
+constexpr int kWriteEvery = 8;
+
 /// How the completions of a model may hold what they remember.
 struct Variant {
-  const char* name;
+  std::string name;
   StateShape shape;
 };
-std::vector<Variant> variants_of(const ModelInfo& model, StateShape shape) {
-  if (!model.is_pure_attention())
-    return {{model.cache_bytes_per_token() > 0 ? "hybrid, shared prefix" : "recurrent", shape}};
-  StateShape separate = shape;
-  separate.private_prefix = true;
-  return {{"private prefix", separate}, {"shared prefix", shape}};
+std::vector<Variant> variants_of(const Model& model, const StateShape& shape) {
+  const ModelInfo& info = model.info();
+  if (info.is_pure_attention()) {
+    StateShape separate = shape;
+    separate.private_prefix = true;
+    return {{"private prefix", separate}, {"shared prefix", shape}};
+  }
+  std::vector<Variant> variants = {
+      {info.cache_bytes_per_token() > 0 ? "hybrid, shared prefix" : "recurrent", shape}};
+  const bool replays = std::any_of(info.layers.begin(), info.layers.end(),
+                                   [](const LayerInfo& layer) { return layer.replay_bytes > 0; });
+  if (replays && model.device() != nullptr) {
+    variants.push_back({variants.front().name + ", replayed state writes", shape});
+    variants.back().shape.storage.write_every = kWriteEvery;
+  }
+  return variants;
 }
 
 BenchFit fit_of(const Model& measured, const Variant& variant, std::int64_t free_bytes,
@@ -118,8 +132,9 @@ std::vector<Case> list_cases(std::span<const std::shared_ptr<const Model>> model
   const auto usable_bytes = static_cast<std::int64_t>(kUsableMemory * static_cast<double>(free_bytes));
   std::vector<Case> cases;
   for (const auto& model : models)
-    for (const Variant& variant :
-         variants_of(model->info(), {options.prompt_tokens, 0, steps_per_repeat(options)})) {
+    for (const Variant& variant : variants_of(*model, {.prompt_tokens = options.prompt_tokens,
+                                                      .new_tokens = steps_per_repeat(options),
+                                                      .storage = options.storage})) {
       fits.push_back(fit_of(*model, variant, free_bytes, usable_bytes));
       int widest = 0;  // of those that fit
       const std::size_t first = cases.size();
@@ -203,7 +218,8 @@ class Sitting {
     bar.variant = kOneCompletion;
     bar.shape.batch = 1;
     for (std::int64_t tokens = 8; tokens <= options_.prompt_tokens; tokens *= 2) {
-      BatchDecoder decoder(model, context_, {tokens, 1, steps_per_repeat(options_), /*private_prefix=*/true},
+      BatchDecoder decoder(model, context_,
+                           {tokens, 1, steps_per_repeat(options_), /*private_prefix=*/true, options_.storage},
                            {}, {options_.seed, 1});
       decoder.prefill(random_prompt(model, tokens));
       decoder.start(0, 0);
@@ -282,7 +298,8 @@ BenchBar summarise(const Case& measured, const BenchOptions& options, const Roof
                   {.batch = measured.shape.batch,
                    .prompt = static_cast<double>(options.prompt_tokens),
                    .generated = kWarmUpSteps + (static_cast<double>(options.generated_tokens) + 1) / 2,
-                   .private_prefix = measured.shape.private_prefix});
+                   .private_prefix = measured.shape.private_prefix,
+                   .storage = measured.shape.storage});
   const auto batch = static_cast<double>(measured.shape.batch);
   bar.flops_per_token = cost.flops / batch;
   bar.bytes_per_step = cost.bytes;
@@ -315,6 +332,7 @@ Status validate(std::span<const std::shared_ptr<const Model>> models, const Benc
   const std::int64_t context = options.prompt_tokens + steps_per_repeat(options);
   for (const auto& model : models) {
     TANDEM_RETURN_IF_ERROR(check_writes(model->info()));
+    TANDEM_RETURN_IF_ERROR(check_storage(options.storage, model->device()));
     if (model->device() != models.front()->device())
       return invalid("The models of a benchmark are on one device, these are on several.");
     if (const std::int64_t limit = model->info().max_context; limit > 0 && context > limit)
@@ -338,6 +356,26 @@ BenchOptions default_bench_options(const Device* device) {
   return options;
 }
 
+namespace {
+
+/// Bytes of states that a step of one completion moves, the mean over the steps between writes: a state is
+/// read every time and written once, the ring of inputs is read as far as it is filled, and added to until
+/// the state is written.
+double state_traffic(const ModelInfo& model, const StateStorage& storage) {
+  double bytes = 0;
+  for (const LayerInfo& layer : model.layers) {
+    const auto entries = static_cast<double>(layer.nheads * layer.headdim * layer.dstate);
+    const double window = static_cast<double>(layer.state_bytes) - 4 * entries;
+    const double state = entries * static_cast<double>(element_bytes(storage.states));
+    const double steps = layer.replay_bytes > 0 ? storage.write_every : 1;
+    const double ring = static_cast<double>(layer.replay_bytes) * ((steps - 1) / 2 + (steps - 1) / steps);
+    bytes += 2 * window + state * (1 + 1 / steps) + ring;
+  }
+  return bytes;
+}
+
+}  // namespace
+
 DecodeCost decode_cost(const ModelInfo& model, DType weights, const DecodeLoad& load) {
   const auto batch = static_cast<double>(load.batch);
   const auto weight_bytes = static_cast<double>(read_bytes(model, load.batch));
@@ -352,12 +390,12 @@ DecodeCost decode_cost(const ModelInfo& model, DType weights, const DecodeLoad& 
       flops += 4 * width * (load.prompt + load.generated);  // scores, and the mean of values
     }
   }
-  const auto token_bytes = static_cast<double>(model.cache_bytes_per_token());
+  const auto token_bytes = static_cast<double>(model.cache_bytes_per_token(load.storage));
   const double prompts = load.private_prefix ? batch : 1;
   const double caches = token_bytes * (prompts * load.prompt + batch * load.generated);
-  const double states = batch * static_cast<double>(model.state_bytes());
+  const double states = batch * static_cast<double>(model.state_bytes(load.storage));
   return {.flops = batch * flops,
-          .bytes = weight_bytes + caches + batch * token_bytes + 2 * states,
+          .bytes = weight_bytes + caches + batch * token_bytes + batch * state_traffic(model, load.storage),
           .working_set_bytes = weight_bytes + caches + states};
 }
 

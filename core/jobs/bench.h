@@ -23,6 +23,7 @@ struct BenchOptions {
   int threads = 1;
   int repeats = 5;  // interleaved over all bars; median and range are reported
   std::uint64_t seed = 0;
+  StateStorage storage;  // of caches and states, on a device
 };
 
 /// What is measured unless asked otherwise: on the CPU, what small models do in a minute; on a device,
@@ -43,6 +44,7 @@ struct DecodeLoad {
   double prompt = 0;            // tokens
   double generated = 0;         // tokens of each completion, the one this step reads included
   bool private_prefix = false;  // every completion has its own copy of the prompt's keys and values
+  StateStorage storage{};
 };
 
 /// @param weights type that the model's matrices are packed in.
@@ -50,7 +52,8 @@ DecodeCost decode_cost(const ModelInfo& model, DType weights, const DecodeLoad& 
 
 struct BenchBar {
   std::string model;
-  std::string variant;  // "shared prefix", "private prefix", "recurrent", "hybrid, shared prefix"
+  std::string variant;  // "shared prefix", "private prefix", "recurrent", "hybrid, shared prefix"; and the
+                        // last two with ", replayed state writes"
   int batch = 0;
   double tokens_per_s = 0;  // median over repeats; prefill apart
   double tokens_per_s_min = 0;
@@ -117,7 +120,8 @@ struct BenchReport {
 using BenchProgress = std::function<void(int done, int total, const std::string& what)>;
 
 /// One process, one sitting: prompts of random tokens, every bar once per repeat, the order of bars rotating.
-/// A pure-attention model gives two bars a batch (private and shared prefix), any other gives one. Batches
+/// A pure-attention model gives two bars a batch (private and shared prefix), any other gives one, and on a
+/// device one more where its states' writes can be replayed. Batches
 /// that do not fit the memory are skipped. A stop keeps what was measured.
 /// @param earlier a report by the same device and options, when models do not fit together: the bars of a
 /// further sitting are added to it, and its roofline serves.

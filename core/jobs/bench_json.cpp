@@ -20,6 +20,8 @@ void visit_fields(Visitor& field, T& value) requires std::same_as<std::remove_co
   field("threads", value.threads);
   field("repeats", value.repeats);
   field("seed", value.seed);
+  field.if_there("caches", value.storage.caches);
+  field.if_there("states", value.storage.states);
 }
 
 template <typename Visitor, typename T>
@@ -111,6 +113,8 @@ class Writer {
       Writer writer;
       visit_fields(writer, value);
       return writer.take();
+    } else if constexpr (std::same_as<T, DType>) {
+      return dtype_name(value);
     } else {
       return value;
     }
@@ -156,6 +160,13 @@ class Reader {
       problem_ = reader.problem();
     } else if constexpr (std::same_as<T, std::string>) {
       assign(json, json.is_string(), path, "text", value);
+    } else if constexpr (std::same_as<T, DType>) {
+      for (const DType type : {DType::F32, DType::BF16}) {
+        if (json != dtype_name(type)) continue;
+        value = type;
+        return;
+      }
+      problem_ = "'" + path + "' should be \"F32\" or \"BF16\", found " + json.dump();
     } else if constexpr (std::same_as<T, bool>) {
       assign(json, json.is_boolean(), path, "true or false", value);
     } else if constexpr (std::integral<T>) {
