@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include <QDateTime>
 #include <QMouseEvent>
 
-#include "ui/format.h"
 #include "ui/widgets/end_labels.h"
 #include "ui/widgets/tickers.h"
 
@@ -14,15 +12,7 @@ namespace tandem::ui {
 namespace {
 
 constexpr double kGiga = 1e9;
-constexpr double kClickReach = 24;     // px
-constexpr double kUndisturbed = 0.93;  // share of the processor from which a measurement counts as alone
-
-const QString kPrivate = QStringLiteral("private prefix");
-const QString kShared = QStringLiteral("shared prefix");
-
-bool isTeacher(const tandem::BenchBar& bar) {
-  return bar.variant == kPrivate.toStdString() || bar.variant == kShared.toStdString();
-}
+constexpr double kClickReach = 24;  // px
 
 double flopsPerSecond(const tandem::BenchBar& bar) {
   return bar.tokens_per_s * bar.flops_per_token;
@@ -32,173 +22,11 @@ double flopsPerByte(const tandem::BenchBar& bar) {
   return bar.flops_per_token * bar.batch / bar.bytes_per_step;
 }
 
-QString percent(double share) {
-  return QString::number(100 * share, 'f', 0) + QStringLiteral(" %");
-}
-
-/// What the table shows of a bar, in its column order after model, variant and batch.
-struct Column {
-  QString header, fileHeader;
-  std::function<QString(const tandem::BenchBar&)> text;
-  std::function<QString(const tandem::BenchBar&)> file;
-};
-
-QString number(double value, int decimals = 6) {
-  return QString::number(value, 'g', decimals);
-}
-
-QVector<Column> columns(std::int64_t promptTokens) {
-  using Bar = tandem::BenchBar;
-  const auto prefill = [promptTokens](const Bar& bar) {
-    return static_cast<double>(promptTokens) / bar.prefill_s;
-  };
-  const auto rate = [](double value) { return QString::number(value, 'f', value < 100 ? 1 : 0); };
-  return {
-      {Plot::tr("Prefill tok/s"), QStringLiteral("prefill (tokens/s)"),
-       [=](const Bar& b) { return rate(prefill(b)); }, [=](const Bar& b) { return number(prefill(b)); }},
-      {Plot::tr("Decode tok/s"), QStringLiteral("decode, median (tokens/s)"),
-       [=](const Bar& b) { return rate(b.tokens_per_s); },
-       [](const Bar& b) { return number(b.tokens_per_s); }},
-      {Plot::tr("Range"), QStringLiteral("decode, least and most (tokens/s)"),
-       [=](const Bar& b) {
-         return QStringLiteral("%1–%2").arg(rate(b.tokens_per_s_min), rate(b.tokens_per_s_max));
-       },
-       [](const Bar& b) {
-         return number(b.tokens_per_s_min) + QLatin1Char(' ') + number(b.tokens_per_s_max);
-       }},
-      {Plot::tr("First token"), QStringLiteral("first token (s)"),
-       [](const Bar& b) { return formatSeconds(b.first_token_s); },
-       [](const Bar& b) { return number(b.first_token_s); }},
-      {Plot::tr("Step p50"), QStringLiteral("step p50 (s)"),
-       [](const Bar& b) { return formatSeconds(b.step_p50_s); },
-       [](const Bar& b) { return number(b.step_p50_s); }},
-      {Plot::tr("Step p95"), QStringLiteral("step p95 (s)"),
-       [](const Bar& b) { return formatSeconds(b.step_p95_s); },
-       [](const Bar& b) { return number(b.step_p95_s); }},
-      {Plot::tr("Processor"), QStringLiteral("share of the processor"),
-       [](const Bar& b) { return percent(b.processor_share); },
-       [](const Bar& b) { return number(b.processor_share); }},
-      {Plot::tr("Of roofline"), QStringLiteral("share of roofline"),
-       [](const Bar& b) { return percent(b.roofline_share); },
-       [](const Bar& b) { return number(b.roofline_share); }},
-      {Plot::tr("Bound by"), QStringLiteral("bound"),
-       [](const Bar& b) { return QString::fromStdString(b.bound); },
-       [](const Bar& b) { return QString::fromStdString(b.bound); }},
-      {Plot::tr("Weights"), QStringLiteral("weights (bytes)"),
-       [](const Bar& b) { return formatBytes(static_cast<double>(b.weight_bytes)); },
-       [](const Bar& b) { return QString::number(b.weight_bytes); }},
-      {Plot::tr("KV or state"), QStringLiteral("KV or state (bytes)"),
-       [](const Bar& b) { return formatBytes(static_cast<double>(b.cache_bytes)); },
-       [](const Bar& b) { return QString::number(b.cache_bytes); }},
-  };
+QString number(double value) {
+  return QString::number(value, 'g', 6);
 }
 
 }  // namespace
-
-QPen BenchStyle::pen() const {
-  QPen pen = Plot::sidePen(static_cast<int>(side), !privatePrefix);
-  if (privatePrefix) pen.setStyle(Qt::DotLine);
-  return pen;
-}
-
-QCPScatterStyle BenchStyle::mark() const {
-  const Colors& colors = Theme::instance().colors();
-  const QColor color = colors.side(side);
-  return {side == Side::Teacher ? QCPScatterStyle::ssCircle : QCPScatterStyle::ssTriangle, QPen(color, 1.5),
-          QBrush(privatePrefix ? colors.background : color), 8.0};
-}
-
-BenchStyle benchStyle(const tandem::BenchBar& bar) {
-  BenchStyle style;
-  const QString variant = QString::fromStdString(bar.variant);
-  style.side = isTeacher(bar) ? Side::Teacher : Side::Student;
-  style.privatePrefix = variant == kPrivate;
-  style.label = QStringLiteral("%1, %2").arg(sideName(style.side), variant);
-  return style;
-}
-
-Side benchSide(const tandem::BenchReport& report, const std::string& model) {
-  return std::any_of(report.bars.begin(), report.bars.end(),
-                     [&](const auto& bar) { return bar.model == model && isTeacher(bar); })
-             ? Side::Teacher
-             : Side::Student;
-}
-
-QVector<BenchSeries> benchSeries(const tandem::BenchReport& report) {
-  QVector<BenchSeries> all;
-  for (const tandem::BenchBar& bar : report.bars) {
-    const bool continues = !all.isEmpty() && all.last().bars.last()->model == bar.model &&
-                           all.last().bars.last()->variant == bar.variant;
-    if (!continues) all << BenchSeries{benchStyle(bar), {}};
-    all.last().bars << &bar;
-  }
-  return all;
-}
-
-QString benchOrigin(const tandem::BenchReport& report) {
-  const auto date = QDateTime::fromString(QString::fromStdString(report.date_utc), Qt::ISODate);
-  return Plot::tr("%1 UTC on %2: prompt %3, %4 tokens timed, %5 repeats%6")
-      .arg(date.toString(QStringLiteral("yyyy-MM-dd hh:mm")), QString::fromStdString(report.device))
-      .arg(report.options.prompt_tokens)
-      .arg(report.options.generated_tokens)
-      .arg(report.options.repeats)
-      .arg(report.complete ? QString() : Plot::tr(", stopped early"));
-}
-
-QString benchDisturbance(const tandem::BenchReport& report) {
-  double least = 1;
-  for (const tandem::BenchBar& bar : report.bars)
-    if (bar.skipped.empty()) least = std::min(least, bar.processor_share);
-  if (least > kUndisturbed) return {};
-  return Plot::tr("Other programs held the processor for up to %1 of the time: these rates are too low.")
-      .arg(percent(1 - least));
-}
-
-PlotTable benchTable(const tandem::BenchReport& report, bool forFiles) {
-  PlotTable table;
-  const QVector<Column> shown = columns(report.options.prompt_tokens);
-  table.headers =
-      forFiles ? QStringList{QStringLiteral("model"), QStringLiteral("variant"), QStringLiteral("batch")}
-               : QStringList{Plot::tr("Model"), Plot::tr("Variant"), Plot::tr("Batch")};
-  for (const Column& column : shown) table.headers << (forFiles ? column.fileHeader : column.header);
-  if (forFiles) table.headers << QStringLiteral("not run because");
-  for (const tandem::BenchBar& bar : report.bars) {
-    QStringList row{QString::fromStdString(bar.model), QString::fromStdString(bar.variant),
-                    QString::number(bar.batch)};
-    const bool measured = bar.skipped.empty();
-    for (const Column& column : shown)
-      row << (!measured  ? (forFiles ? QString() : QStringLiteral("–"))
-              : forFiles ? column.file(bar)
-                         : column.text(bar));
-    if (forFiles) row << QString::fromStdString(bar.skipped);
-    table.rows << row;
-  }
-  return table;
-}
-
-QString ratioText(const tandem::BenchReport& report, int batch) {
-  const tandem::BenchBar* teacher = nullptr;
-  const tandem::BenchBar* student = nullptr;
-  for (const tandem::BenchBar& bar : report.bars) {
-    if (bar.batch != batch || !bar.skipped.empty()) continue;
-    if (!isTeacher(bar)) {
-      student = student != nullptr ? student : &bar;
-    } else if (bar.variant == kShared.toStdString()) {
-      teacher = &bar;
-    }
-  }
-  if (teacher == nullptr || student == nullptr)
-    return Plot::tr(
-               "No ratio at batch %1: a teacher with a shared prefix and a student must both be measured.")
-        .arg(batch);
-  return Plot::tr(
-             "Batch %1: Student ÷ Teacher = %2 (%3 ÷ %4, shared prefix). "
-             "Share of its own roofline: Student %5, Teacher %6.")
-      .arg(batch)
-      .arg(student->tokens_per_s / teacher->tokens_per_s, 0, 'f', 2)
-      .arg(formatRate(student->tokens_per_s), formatRate(teacher->tokens_per_s),
-           percent(student->roofline_share), percent(teacher->roofline_share));
-}
 
 SweepPlot::SweepPlot(QWidget* parent)
     : Plot(QStringLiteral("throughputSweep"), parent), m_endLabels(new EndLabels(this)) {
@@ -281,7 +109,7 @@ void SweepPlot::addSeries(const BenchSeries& series) {
   }
   if (last > 0)
     m_endLabels->add(series.style.label, Theme::instance().colors().side(series.style.side), last,
-                     !series.style.privatePrefix);
+                     series.style.isMain());
 }
 
 /// Bars that did not fit the memory: a cross on the floor; the table says why.

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "ui/format.h"
-#include "ui/views/throughput_bench_plots.h"
+#include "ui/views/throughput_bench_data.h"
 #include "ui/widgets/end_labels.h"
 #include "ui/widgets/tickers.h"
 

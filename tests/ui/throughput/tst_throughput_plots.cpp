@@ -140,11 +140,59 @@ class TestThroughputPlots : public QObject {
     QVERIFY(ratioText(*report, 64).startsWith(QStringLiteral("No ratio at batch 64")));
   }
 
+  void severalModelsAreNamed() {
+    const auto report = someReport();
+    for (const int batch : report->options.batches)
+      report->bars.push_back(bar("s", "recurrent, replayed state writes", batch, 1800.0 * batch, 0.6));
+    auto series = benchSeries(*report);
+    QCOMPARE(series[3].style.label, QStringLiteral("Student, recurrent, replayed state writes"));
+    QVERIFY(series[3].style.replayed && !series[3].style.isMain() && series[2].style.isMain());
+    QStringList lines = ratioText(*report, 8).split(QLatin1Char('\n'));
+    QCOMPARE(lines.size(), 2);
+    QVERIFY(lines[1].startsWith(QStringLiteral("Batch 8: Student, replayed state writes, ÷ Teacher = 1.80")));
+    for (const int batch : report->options.batches)
+      report->bars.push_back(bar("h", "hybrid, shared prefix", batch, 1200.0 * batch, 0.4));
+    series = benchSeries(*report);
+    QCOMPARE(series[0].style.label, QStringLiteral("Teacher, private prefix"));
+    QCOMPARE(series[2].style.label, QStringLiteral("s, recurrent"));
+    QCOMPARE(series[4].style.label, QStringLiteral("h, hybrid, shared prefix"));
+    QVERIFY(series[4].style.mark().shape() != series[2].style.mark().shape());
+    lines = ratioText(*report, 8).split(QLatin1Char('\n'));
+    QVERIFY(lines.last().startsWith(QStringLiteral("Batch 8: h ÷ t = 1.20")));
+    QVERIFY(lines.last().contains(QStringLiteral("h 40 %, t 45 %")));
+  }
+
+  void plannedMemoryIsShown() {
+    const auto report = someReport();
+    QVERIFY(benchTypes(*report).isEmpty());
+    report->fits.resize(1);
+    tandem::BenchFit& fit = report->fits.front();
+    fit.model = "t";
+    fit.variant = "private prefix";
+    fit.weights = "bf16";
+    fit.random_weights = true;
+    fit.free_bytes = std::int64_t{1} << 40;
+    fit.largest_batch = 777;
+    report->bars[1].skipped = "needs 9.9 GiB";
+    report->bars[1].memory_bytes = std::int64_t{10} << 30;
+    const PlotTable files = benchTable(*report, true);
+    const auto memory = files.headers.indexOf(QStringLiteral("memory, planned (bytes)"));
+    QCOMPARE(files.rows[1][memory], QStringLiteral("10737418240"));
+    QVERIFY(files.rows[2][memory].isEmpty());
+    QCOMPARE(files.rows[1][memory + 1], QStringLiteral("777"));
+    QVERIFY(files.rows[2][memory + 1].isEmpty());  // of a variant without a plan
+    QVERIFY(benchTable(*report, false).rows[1].contains(QStringLiteral("777")));
+    QCOMPARE(benchTypes(*report), QStringLiteral("Weights in bf16, caches in f32, states in f32.  "
+                                                 "Random weights in the shape of: t."));
+  }
+
   void disturbanceIsSaid() {
     const auto report = someReport();
     QVERIFY(benchDisturbance(*report).isEmpty());
     report->bars[2].processor_share = 0.6;
     QVERIFY(benchDisturbance(*report).contains(QStringLiteral("up to 40 %")));
+    report->bars[2].processor_share = 0;  // not measured, on a device
+    QVERIFY(benchDisturbance(*report).isEmpty());
   }
 
   void tableHasEveryBar() {
