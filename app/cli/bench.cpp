@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -60,6 +59,10 @@ std::string percent(double share) {
   return fmt::format("{:.{}f} %", 100 * share, share < 0.1 ? 1 : 0);
 }
 
+std::string rateText(double tokensPerSecond) {
+  return fmt::format("{:.{}f}", tokensPerSecond, tokensPerSecond < 100 ? 1 : 0);
+}
+
 void printBars(const BenchReport& report) {
   Table table({"model", "variant", "batch", "tokens/s", "lowest", "highest", "step p50", "prefill",
                "roofline", "share", "bound by", "cache", "memory"});
@@ -69,11 +72,10 @@ void printBars(const BenchReport& report) {
       row.push_back("not run");
     } else {
       for (std::string& cell : std::vector<std::string>{
-               fmt::format("{:.0f}", bar.tokens_per_s), fmt::format("{:.0f}", bar.tokens_per_s_min),
-               fmt::format("{:.0f}", bar.tokens_per_s_max), fmt::format("{:.2f} ms", 1e3 * bar.step_p50_s),
-               durationText(bar.prefill_s), fmt::format("{:.0f}", bar.roofline_tokens_per_s),
-               percent(bar.roofline_share), bar.bound, bytesText(bar.cache_bytes),
-               bytesText(bar.memory_bytes)})
+               rateText(bar.tokens_per_s), rateText(bar.tokens_per_s_min), rateText(bar.tokens_per_s_max),
+               fmt::format("{:.2f} ms", 1e3 * bar.step_p50_s), durationText(bar.prefill_s),
+               rateText(bar.roofline_tokens_per_s), percent(bar.roofline_share), bar.bound,
+               bytesText(bar.cache_bytes), bytesText(bar.memory_bytes)})
         row.push_back(std::move(cell));
     }
     table.addRow(row);
@@ -271,14 +273,7 @@ void addBenchCommand(CLI::App& app, Action& action) {
   command->add_option("--seed", options->seed, "Seed of the prompt")->capture_default_str();
   command->add_option("--weights", options->weights, "Type of the packed weights [f32; bf16 on a device]")
       ->check(CLI::IsMember({"f32", "bf16"}));
-  const std::map<std::string, DType> types = {{"f32", DType::F32}, {"bf16", DType::BF16}};
-  const auto type = [&](const char* name, DType& value, const char* help) {
-    command->add_option(name, value, help)
-        ->transform(CLI::CheckedTransformer(types))
-        ->type_name("TEXT:{f32,bf16}");
-  };
-  type("--caches", options->storage.caches, "Type of keys and values, on a device [f32]");
-  type("--states", options->storage.states, "Type of recurrent states, on a device [f32]");
+  addStateTypeOptions(*command, options->storage);
   command->add_option("--session", options->session, "Keep the result in this session file");
   command
       ->add_option_function<std::vector<std::string>>(

@@ -47,13 +47,17 @@ void addLoadOptions(CLI::App& command, LoadOptions& options) {
       ->type_name("TEXT");
 }
 
-void addStorageOptions(CLI::App& command, StateStorage& storage) {
+void addStateTypeOptions(CLI::App& command, StateStorage& storage) {
   const std::map<std::string, DType> types = {{"f32", DType::F32}, {"bf16", DType::BF16}};
   const auto type = [&](const char* name, DType& value, const char* help) {
     command.add_option(name, value, help)->transform(CLI::CheckedTransformer(types))->option_text("f32|bf16");
   };
   type("--cache-type", storage.caches, "On a GPU: how keys and values are held; if not given, f32");
   type("--state-type", storage.states, "On a GPU: how recurrent states are held; if not given, f32");
+}
+
+void addStorageOptions(CLI::App& command, StateStorage& storage) {
+  addStateTypeOptions(command, storage);
   command
       .add_option("--write-states-every", storage.write_every,
                   "On a GPU: steps between writes of a Mamba-2 state; the inputs in between are replayed")

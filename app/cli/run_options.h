@@ -23,6 +23,9 @@ void addDeviceOption(CLI::App& command, Device*& chosen);
 /// "--device", "--tokenizer" and "--attention-rope".
 void addLoadOptions(CLI::App& command, LoadOptions& options);
 
+/// "--cache-type" and "--state-type".
+void addStateTypeOptions(CLI::App& command, StateStorage& storage);
+
 /// "--cache-type", "--state-type" and "--write-states-every".
 void addStorageOptions(CLI::App& command, StateStorage& storage);
 

@@ -59,7 +59,7 @@ QVector<Column> plannedColumns(const tandem::BenchReport& report) {
          return orDash(planned(b) ? formatBytes(static_cast<double>(b.memory_bytes)) : QString());
        },
        [=](const Bar& b) { return planned(b) ? QString::number(b.memory_bytes) : QString(); }},
-      {Plot::tr("Largest batch"), QStringLiteral("largest batch that fits"),
+      {Plot::tr("Fits up to"), QStringLiteral("largest batch that fits"),
        [=](const Bar& b) { return orDash(fits(b)); }, fits},
   };
 }
@@ -145,6 +145,7 @@ QVector<BenchSeries> benchSeries(const tandem::BenchReport& report) {
     auto& names = models[isTeacher(bar) ? 0 : 1];
     if (std::find(names.begin(), names.end(), bar.model) == names.end()) names.push_back(bar.model);
   }
+  const bool several = models[0].size() > 1 || models[1].size() > 1;
   const auto style = [&](const tandem::BenchBar& bar) {
     BenchStyle result;
     const QString variant = QString::fromStdString(bar.variant);
@@ -154,7 +155,7 @@ QVector<BenchSeries> benchSeries(const tandem::BenchReport& report) {
     result.privatePrefix = variant == kPrivate;
     result.replayed = variant.endsWith(kReplayed);
     result.label = QStringLiteral("%1, %2").arg(
-        names.size() > 1 ? QString::fromStdString(bar.model) : sideName(result.side), variant);
+        several ? QString::fromStdString(bar.model) : sideName(result.side), variant);
     return result;
   };
   QVector<BenchSeries> all;

@@ -17,7 +17,7 @@ struct BenchStyle {
   int model = 0;  // of the models of its side, in the report's order
   bool privatePrefix = false;
   bool replayed = false;
-  QString label;  // "Teacher, shared prefix"; with the model's name where a side has several
+  QString label;  // "Teacher, shared prefix"; with the model's name where a side has several models
   bool isMain() const { return !privatePrefix && !replayed; }
   QPen pen() const;
   QCPScatterStyle mark() const;

@@ -17,6 +17,10 @@ constexpr double kMiB = 0x1p20;
 
 constexpr std::array kSides = {Side::Teacher, Side::Student};
 
+QString countText(int completions) {
+  return completions == 1 ? Plot::tr("1 completion") : Plot::tr("%1 completions").arg(completions);
+}
+
 bool sameCurve(const tandem::MemoryPoint& a, const tandem::MemoryPoint& b) {
   return a.model == b.model && a.variant == b.variant && a.batch == b.batch;
 }
@@ -97,6 +101,8 @@ void ThroughputMemoryPlot::rebuild() {
           std::none_of(m_report->memory.begin(), m_report->memory.begin() + static_cast<std::ptrdiff_t>(i),
                        [&](const auto& earlier) { return sameCurve(earlier, point); });
       if (starts) addMeasured(point);
+      most = std::max(most, static_cast<double>(point.bytes));
+      least = std::min(least, static_cast<double>(point.bytes));
     }
   if (most > 0) {
     xAxis->setRange(m_logarithmic ? 6 : 0, lastContext());
@@ -115,8 +121,7 @@ void ThroughputMemoryPlot::addFormula(Side side, int completions) {
     const double context = 6 * std::pow(last / 6, static_cast<double>(i) / kPoints);
     line->addData(context, memoryBytes(*model(side), completions, m_prompt, context) / kMiB);
   }
-  const QString count = completions == 1 ? tr("1 completion") : tr("%1 completions").arg(completions);
-  m_endLabels->add(QStringLiteral("%1, %2").arg(sideName(side), count), colors.side(side),
+  m_endLabels->add(QStringLiteral("%1, %2").arg(sideName(side), countText(completions)), colors.side(side),
                    memoryBytes(*model(side), completions, m_prompt, last) / kMiB, completions == 1);
 }
 
@@ -137,6 +142,9 @@ void ThroughputMemoryPlot::addMeasured(const tandem::MemoryPoint& first) {
   }
   for (const tandem::MemoryPoint* end : {&first, last})
     ends->addData(static_cast<double>(end->context), static_cast<double>(end->bytes) / kMiB);
+  if (model(side) && model(side)->name == first.model) return;
+  m_endLabels->add(QStringLiteral("%1, %2").arg(QString::fromStdString(first.model), countText(first.batch)),
+                   color, static_cast<double>(last->bytes) / kMiB, first.batch == 1);
 }
 
 void ThroughputMemoryPlot::addBreakEven() {

@@ -373,6 +373,7 @@ void ThroughputView::updateState() {
   if (const QString disturbed = m_report ? benchDisturbance(*m_report) : QString(); !disturbed.isEmpty())
     notes << disturbed;
   if (m_report) notes << (m_recorded ? tr("Recorded %1.") : tr("Measured %1.")).arg(benchOrigin(*m_report));
+  if (const QString types = m_report ? benchTypes(*m_report) : QString(); !types.isEmpty()) notes << types;
   if (m_report && std::any_of(m_report->bars.begin(), m_report->bars.end(),
                               [](const tandem::BenchBar& bar) { return !bar.skipped.empty(); }))
     notes << tr("✖: did not fit the memory.");

@@ -118,6 +118,27 @@ class TestThroughputPlots : public QObject {
     QVERIFY(labels.contains(QStringLiteral("break-even 128 tokens")));
   }
 
+  void memoryOfOtherModelsIsNamed() {
+    const auto report = someReport();
+    report->memory = {{"s", "recurrent", 8, 100, 1 << 20}, {"s", "recurrent", 8, 200, 1 << 29}};
+    const auto drawn = [&](const tandem::ModelInfo& student) {
+      ThroughputMemoryPlot plot;
+      plot.resize(600, 400);
+      plot.setModel(Side::Student, student);
+      plot.setReport(report);
+      QStringList labels;
+      for (int i = 0; i < plot.itemCount(); ++i)
+        if (const auto* label = qobject_cast<QCPItemText*>(plot.item(i))) labels << label->text();
+      return std::pair(plot.yAxis->range().upper, labels);
+    };
+    tandem::ModelInfo student = exampleModel(true);
+    const auto [upper, labels] = drawn(student);
+    QVERIFY(upper >= 512);  // MiB
+    QVERIFY(labels.contains(QStringLiteral("s, 8 completions")));
+    student.name = "s";  // its own curve has a label already
+    QVERIFY(!drawn(student).second.contains(QStringLiteral("s, 8 completions")));
+  }
+
   void seriesKeepModelsApart() {
     const auto report = someReport();
     const auto series = benchSeries(*report);
@@ -153,7 +174,7 @@ class TestThroughputPlots : public QObject {
     for (const int batch : report->options.batches)
       report->bars.push_back(bar("h", "hybrid, shared prefix", batch, 1200.0 * batch, 0.4));
     series = benchSeries(*report);
-    QCOMPARE(series[0].style.label, QStringLiteral("Teacher, private prefix"));
+    QCOMPARE(series[0].style.label, QStringLiteral("t, private prefix"));
     QCOMPARE(series[2].style.label, QStringLiteral("s, recurrent"));
     QCOMPARE(series[4].style.label, QStringLiteral("h, hybrid, shared prefix"));
     QVERIFY(series[4].style.mark().shape() != series[2].style.mark().shape());
