@@ -261,7 +261,8 @@ void addBenchCommand(CLI::App& app, Action& action) {
   };
   number("--prompt", options->prompt, fmt::format("Tokens of the prompt [{}]", onCpu.prompt_tokens));
   number("--tokens", options->tokens,
-         fmt::format("Decode steps of each repeat [{}; 512 on a device]", onCpu.generated_tokens));
+         fmt::format("Timed decode steps of each repeat [{}; on a device 512 with the warm-up]",
+                     onCpu.generated_tokens));
   number("--threads", options->threads, "Threads [1]");
   number("--repeats", options->repeats,
          fmt::format("Repeats of each bar, interleaved [{}; 3 on a device]", onCpu.repeats));

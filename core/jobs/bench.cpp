@@ -350,7 +350,7 @@ Status validate(std::span<const std::shared_ptr<const Model>> models, const Benc
 BenchOptions default_bench_options(const Device* device) {
   BenchOptions options;
   if (device == nullptr) return options;
-  options.generated_tokens = 512;
+  options.generated_tokens = 512 - kWarmUpSteps;  // with the prompt all that the bundled models read
   options.batches = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
   options.repeats = 3;
   return options;

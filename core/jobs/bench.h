@@ -87,9 +87,10 @@ struct BenchFit {
   std::int64_t model_bytes = 0;   // all weights in memory
   std::int64_t prompt_bytes = 0;  // caches and states of the prompt, held once
   std::int64_t completion_bytes =
-      0;                           // of each completion at its longest, its logits and activations included
-  std::int64_t free_bytes = 0;     // beside all models of the sitting; 0 when the system does not say
-  std::int64_t largest_batch = 0;  // that fits into kUsableMemory of these; 0 as well when not even one does
+      0;                        // of each completion at its longest, its logits and activations included
+  std::int64_t free_bytes = 0;  // beside all models of the sitting; 0 when the system does not say
+  std::int64_t largest_batch =
+      0;  // that fits into kUsableMemory of these, counted up to 2^20; 0: not even one
 };
 /// Share of the free memory that a batch may plan to take: activations are an estimate, and other programs
 /// grow.
