@@ -17,10 +17,6 @@ constexpr double kMiB = 0x1p20;
 
 constexpr std::array kSides = {Side::Teacher, Side::Student};
 
-QString countText(int completions) {
-  return completions == 1 ? Plot::tr("1 completion") : Plot::tr("%1 completions").arg(completions);
-}
-
 bool sameCurve(const tandem::MemoryPoint& a, const tandem::MemoryPoint& b) {
   return a.model == b.model && a.variant == b.variant && a.batch == b.batch;
 }
@@ -121,7 +117,8 @@ void ThroughputMemoryPlot::addFormula(Side side, int completions) {
     const double context = 6 * std::pow(last / 6, static_cast<double>(i) / kPoints);
     line->addData(context, memoryBytes(*model(side), completions, m_prompt, context) / kMiB);
   }
-  m_endLabels->add(QStringLiteral("%1, %2").arg(sideName(side), countText(completions)), colors.side(side),
+  const QString count = completions == 1 ? tr("1 completion") : tr("%1 completions").arg(completions);
+  m_endLabels->add(QStringLiteral("%1, %2").arg(sideName(side), count), colors.side(side),
                    memoryBytes(*model(side), completions, m_prompt, last) / kMiB, completions == 1);
 }
 
@@ -142,9 +139,13 @@ void ThroughputMemoryPlot::addMeasured(const tandem::MemoryPoint& first) {
   }
   for (const tandem::MemoryPoint* end : {&first, last})
     ends->addData(static_cast<double>(end->context), static_cast<double>(end->bytes) / kMiB);
-  if (model(side) && model(side)->name == first.model) return;
-  m_endLabels->add(QStringLiteral("%1, %2").arg(QString::fromStdString(first.model), countText(first.batch)),
-                   color, static_cast<double>(last->bytes) / kMiB, first.batch == 1);
+  if (model(side) && model(side)->name == first.model) return;  // named by its sizes
+  const auto& memory = m_report->memory;
+  const auto named = std::find_if(memory.begin(), memory.end(), [&](const tandem::MemoryPoint& point) {
+    return point.model == first.model;
+  });
+  if (&*named == &first)
+    m_endLabels->add(QString::fromStdString(first.model), color, static_cast<double>(last->bytes) / kMiB);
 }
 
 void ThroughputMemoryPlot::addBreakEven() {

@@ -382,7 +382,9 @@ void ThroughputView::updateState() {
     notes << tr("Runs here are on %1, with %2 weights.")
                  .arg(device, QString::fromStdString(m_workspace.settings().weights));
   m_note->setText(notes.join(QStringLiteral("  ")));
-  if (ready && !measuring && std::exchange(m_demonstrate, false)) measure(kDemonstrationRepeats);
+  const bool read = !m_reading && !m_stale;  // what the session has may be enough to show
+  if (ready && !measuring && read && std::exchange(m_demonstrate, false) && !m_report)
+    measure(kDemonstrationRepeats);
 }
 
 void ThroughputView::measure(int repeats) {
