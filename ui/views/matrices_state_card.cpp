@@ -25,7 +25,7 @@ MatricesStateCard::MatricesStateCard(QWidget* parent)
   m_title->setAlignment(Qt::AlignHCenter);
   m_text->setWordWrap(true);
   m_text->setAlignment(Qt::AlignHCenter);
-  m_text->setMaximumWidth(560);
+  m_text->setFixedWidth(560);  // a width of its own choice would be for fewer lines than it then needs
   m_progress->setRange(0, 0);
   m_progress->setMaximumWidth(320);
   m_progress->setAccessibleName(tr("Capturing"));
