@@ -171,9 +171,12 @@ void HostQueue::causal_conv_step(TensorView x, TensorView weight, TensorView bia
                                  TensorView windows, std::span<const std::int32_t> slots, TensorView y) {
   give([=, this] { tandem::causal_conv_step(context_, x, weight, bias, activation, windows, slots, y); });
 }
+/// States are written at every step, with the same results.
 void HostQueue::ssm_step(const SsmStep& step, TensorView windows, TensorView states,
                          std::span<const std::int32_t> slots, TensorView y) {
-  give([=, this] { tandem::ssm_step(context_, step, windows, states, slots, y); });
+  SsmStep plain = step;
+  plain.ring = {};
+  give([=, this] { tandem::ssm_step(context_, plain, windows, states, slots, y); });
 }
 void HostQueue::ssd_scan(const SsdOperands& operands, TensorView state, std::int64_t chunk, TensorView y) {
   give([=, this] { tandem::ssd_scan(context_, operands, state, chunk, y); });
