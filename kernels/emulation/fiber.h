@@ -72,12 +72,12 @@ class Fiber {
   void enter() {
     entered_ = true;
     entering = this;
-    ucontext_t context;
-    getcontext(&context);
-    context.uc_stack = {.ss_sp = stack_, .ss_flags = 0, .ss_size = kStackBytes};
-    context.uc_link = nullptr;
-    makecontext(&context, &Fiber::main, 0);
-    setcontext(&context);
+    getcontext(&context_);
+    context_.uc_stack.ss_sp = stack_;
+    context_.uc_stack.ss_size = kStackBytes;
+    context_.uc_link = nullptr;
+    makecontext(&context_, &Fiber::main, 0);
+    setcontext(&context_);
   }
   static void main() {
     Fiber& self = *entering;
@@ -93,6 +93,7 @@ class Fiber {
   void (*body_)();
   std::byte* stack_ = nullptr;  // above a guard page
   bool entered_ = false, ended_ = false;
+  ucontext_t context_;  // no local of enter(), which never returns: its place would stay poisoned
   std::jmp_buf inside_, outside_;
   void* fake_stack_ = nullptr;  // what the address sanitizer must know of both stacks
   const void* outside_stack_ = nullptr;
