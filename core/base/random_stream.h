@@ -9,8 +9,8 @@
 #include <numbers>
 #include <span>
 
-#include "kernels/base/philox.h"
 #include "kernels/base/check.h"
+#include "kernels/base/philox.h"
 
 namespace tandem {
 

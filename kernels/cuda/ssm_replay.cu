@@ -122,33 +122,17 @@ __global__ void __launch_bounds__(kStepThreads, 2)
   }
 }
 
-template <int kWidth, int kPieces, typename Element>
-void launch_replay(Stream& stream, const SsmStep& s, const StepOperands& o, TensorView states, int lanes) {
+template <typename Element>
+void launch_replay(Stream& stream, const SsmStep& s, const StepOperands& o, TensorView states) {
   const std::int64_t x_stride = ceil_div(o.headdim, kVector) * kVector;
   const std::int64_t floats = s.ring.length * (x_stride + o.dstate) + o.dstate;
   const Ring ring = {matrix(s.ring.inputs), matrix(s.ring.decays), s.ring.positions.data(),
                      static_cast<int>(s.ring.first), static_cast<int>(s.ring.length)};
-  const auto run = [&](auto kernel, const auto& filter) {
-    launch(stream, kernel, Grid{s.input.extent(0) * o.nheads}, Block{kStepThreads},
-           floats * element_bytes(DType::F32), o, matrix_of<Element>(states), ring, filter, lanes);
-  };
-  if (s.conv_weight.extent(1) == kTaps) {
-    run(ssm_replay_kernel<kWidth, kPieces, kTaps, Element>,
-        make_filter<kTaps>(s.conv_weight, s.conv_bias, s.activation));
-  } else {
-    run(ssm_replay_kernel<kWidth, kPieces, kMaxTaps, Element>,
-        make_filter<kMaxTaps>(s.conv_weight, s.conv_bias, s.activation));
-  }
-}
-
-template <typename Element>
-void launch_replay_of(Stream& stream, const SsmStep& s, const StepOperands& o, TensorView states) {
-  const bool wide = wide_states(states, o.dstate);
-  const int lanes = state_lanes(o.dstate, wide ? kVector : 1);
-  const auto run = !wide                         ? launch_replay<1, kMaxOddState / kWarp, Element>
-                   : o.dstate <= lanes * kVector ? launch_replay<kVector, 1, Element>
-                                                 : launch_replay<kVector, 2, Element>;
-  run(stream, s, o, states, lanes);
+  for_step_sizes(s, states, [&]<int kWidth, int kPieces, int kHeld>(const Filter<kHeld>& filter, int lanes) {
+    launch(stream, ssm_replay_kernel<kWidth, kPieces, kHeld, Element>, Grid{s.input.extent(0) * o.nheads},
+           Block{kStepThreads}, floats * element_bytes(DType::F32), o, matrix_of<Element>(states), ring,
+           filter, lanes);
+  });
 }
 
 }  // namespace
@@ -156,7 +140,7 @@ void launch_replay_of(Stream& stream, const SsmStep& s, const StepOperands& o, T
 void ssm_step_replayed(Stream& stream, const SsmStep& s, const StepOperands& o, TensorView states) {
   TANDEM_CHECK(s.ring.length <= kMaxRing, "ssm_step: a state is written every " + std::to_string(kMaxRing) +
                                               " steps at the latest, not " + std::to_string(s.ring.length));
-  const auto run = states.dtype() == DType::F32 ? launch_replay_of<float> : launch_replay_of<BFloat16>;
+  const auto run = states.dtype() == DType::F32 ? launch_replay<float> : launch_replay<BFloat16>;
   run(stream, s, o, states);
 }
 

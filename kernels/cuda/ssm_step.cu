@@ -74,30 +74,14 @@ struct MoveWindows {
   }
 };
 
-template <int kWidth, int kPieces, typename Element>
-void launch_step(Stream& stream, const SsmStep& s, const StepOperands& o, TensorView states, int lanes) {
+template <typename Element>
+void launch_step(Stream& stream, const SsmStep& s, const StepOperands& o, TensorView states) {
   const std::int64_t padded = ceil_div(o.headdim, kVector) * kVector;
   const std::int64_t shared_bytes = (padded + 2 * o.dstate) * element_bytes(DType::F32);
-  const Grid grid = {s.input.extent(0) * o.nheads};
-  if (s.conv_weight.extent(1) == kTaps) {
-    launch(stream, ssm_step_kernel<kWidth, kPieces, kTaps, Element>, grid, Block{kStepThreads}, shared_bytes,
-           o, matrix_of<Element>(states), make_filter<kTaps>(s.conv_weight, s.conv_bias, s.activation),
-           lanes);
-  } else {
-    launch(stream, ssm_step_kernel<kWidth, kPieces, kMaxTaps, Element>, grid, Block{kStepThreads},
-           shared_bytes, o, matrix_of<Element>(states),
-           make_filter<kMaxTaps>(s.conv_weight, s.conv_bias, s.activation), lanes);
-  }
-}
-
-template <typename Element>
-void launch_step_of(Stream& stream, const SsmStep& s, const StepOperands& o, TensorView states) {
-  const bool wide = wide_states(states, o.dstate);
-  const int lanes = state_lanes(o.dstate, wide ? kVector : 1);
-  const auto run = !wide                         ? launch_step<1, kMaxOddState / kWarp, Element>
-                   : o.dstate <= lanes * kVector ? launch_step<kVector, 1, Element>
-                                                 : launch_step<kVector, 2, Element>;
-  run(stream, s, o, states, lanes);
+  for_step_sizes(s, states, [&]<int kWidth, int kPieces, int kHeld>(const Filter<kHeld>& filter, int lanes) {
+    launch(stream, ssm_step_kernel<kWidth, kPieces, kHeld, Element>, Grid{s.input.extent(0) * o.nheads},
+           Block{kStepThreads}, shared_bytes, o, matrix_of<Element>(states), filter, lanes);
+  });
 }
 
 }  // namespace
@@ -111,7 +95,7 @@ void ssm_step(Stream& stream, const SsmStep& s, TensorView windows, TensorView s
   if (s.ring.length > 1) {
     ssm_step_replayed(stream, s, o, states);
   } else {
-    const auto run = states.dtype() == DType::F32 ? launch_step_of<float> : launch_step_of<BFloat16>;
+    const auto run = states.dtype() == DType::F32 ? launch_step<float> : launch_step<BFloat16>;
     run(stream, s, o, states);
   }
   if (h.x_heads == h.nheads && h.b_heads == h.nheads && h.c_heads == h.nheads) return;

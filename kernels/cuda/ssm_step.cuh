@@ -121,11 +121,28 @@ inline StepOperands step_operands(const SsmStep& s, TensorView windows, std::spa
   return o;
 }
 
-/// Whether states are read kVector numbers at a time.
-inline bool wide_states(const TensorView& states, std::int64_t dstate) {
+/// Calls run<kWidth, kPieces>(filter, lanes) with the sizes that a kernel for these states and this filter is
+/// made for: numbers read at a time, pieces of a row that a thread holds, taps, and lanes that share a row.
+template <typename Run>
+void for_step_sizes(const SsmStep& s, const TensorView& states, const Run& run) {
+  const std::int64_t dstate = s.heads.dstate;
   const bool wide = vectorizable(states) && dstate % kVector == 0;
   TANDEM_CHECK(dstate <= (wide ? kMaxState : kMaxOddState), "ssm_step: states of " + std::to_string(dstate));
-  return wide;
+  const int lanes = state_lanes(dstate, wide ? kVector : 1);
+  const auto with = [&](const auto& filter) {
+    if (!wide) {
+      run.template operator()<1, kMaxOddState / kWarp>(filter, lanes);
+    } else if (dstate <= lanes * kVector) {
+      run.template operator()<kVector, 1>(filter, lanes);
+    } else {
+      run.template operator()<kVector, 2>(filter, lanes);
+    }
+  };
+  if (s.conv_weight.extent(1) == kTaps) {
+    with(make_filter<kTaps>(s.conv_weight, s.conv_bias, s.activation));
+  } else {
+    with(make_filter<kMaxTaps>(s.conv_weight, s.conv_bias, s.activation));
+  }
 }
 
 /// The step with replayed writes, beside ssm_step(), which checks the operands and moves shared windows on.
