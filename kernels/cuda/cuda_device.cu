@@ -67,12 +67,18 @@ std::int64_t CudaDevice::free_bytes() const {
   CUDA_CHECK(cudaSetDevice(index_));
   CUDA_CHECK(cudaMemGetInfo(&free, &all));
   const std::lock_guard lock(mutex_);
-  return static_cast<std::int64_t>(free) + kept_bytes_;
+  std::int64_t unused = kept_bytes_;
+  for (const Arena& arena : arenas_) unused += arena.users == 0 ? arena.bytes : 0;
+  return static_cast<std::int64_t>(free) + unused;
 }
 
 void CudaDevice::reserve(std::int64_t bytes) {
   const std::int64_t size = whole_granules(bytes);
   const std::lock_guard lock(mutex_);
+  std::erase_if(arenas_, [&](const Arena& arena) {  // of a load that ended before its first tensor
+    if (arena.users == 0) give_back(arena.memory);
+    return arena.users == 0;
+  });
   arenas_.push_back({static_cast<char*>(take(size)), size});
 }
 
